@@ -1,0 +1,1 @@
+"""Demonstrations: laps that were driven, how they are kept, and how they are seen again."""

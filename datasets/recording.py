@@ -1,0 +1,424 @@
+"""Recording laps and reading them: one file a lap, and at most the last second lost when the power goes.
+
+While a lap is driven, `lap-000001.arrows` grows by one batch a second, each on the disk before the next begins. Closing
+it makes `lap-000001.parquet`, whole or not at all, and removes the first. The `.arrows` of a dead recorder is read up
+to its last whole batch, and `recover` turns it into Parquet. Nothing is unpickled.
+"""
+
+import io
+import json
+import operator
+import os
+import re
+import time
+import zlib
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import ArrayLike
+
+from datasets.schema import DTYPES, LABELS, LAP_SCHEMA, MAX_STEPS, Columns, Lap, LapInfo, check_columns
+from drivesim.errors import DrivesimError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+FLUSH_SECONDS = 1.0  # of driving, and of the clock: what a crash may cost
+QUIET_SECONDS = 60.0  # where files cannot be locked, one that nobody wrote to for so long has no writer
+MAX_BYTES = 400 * MAX_STEPS  # the batches of a partial lap take 200 bytes a step
+
+_PARQUET: dict[str, Any] = {
+    "row_group_size": MAX_STEPS,
+    "compression": "zstd",
+    "compression_level": 9,
+    "use_dictionary": ["mark"],
+    "use_byte_stream_split": [name for name in DTYPES if name != "mark"],  # 150 kB where plain pages take 210
+    "store_schema": False,  # would hold the track a second time
+    "write_page_checksum": True,
+}
+_row_values = operator.itemgetter(*DTYPES)
+_DEFAULTS: dict[str, float] = dict.fromkeys(LABELS, float("nan")) | {"mark": 0}
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, pa.ArrowException)
+
+
+class LapWriter:
+    """Appends the steps of one lap to a new file, and makes it whole when closed.
+
+    Leaving its `with` block closes it, after an exception too: what was driven is kept. Any number of writers may
+    share a folder; one writer is not for two threads.
+
+    Attributes:
+        path: Where the lap will be once it is closed.
+        name: Of the lap, as in `lap-000001`.
+    """
+
+    def __init__(self, folder: Path | str, info: LapInfo) -> None:
+        """Start the next lap of `folder`, which is made if it is not there."""
+        self._partial, self._fd = _create(Path(folder))
+        self.path, self.name = self._partial.with_suffix(".parquet"), self._partial.stem
+        self._sink = io.BytesIO()
+        self._stream = pa.ipc.new_stream(self._sink, LAP_SCHEMA.with_metadata(info.to_metadata()))
+        self._rows_a_flush = max(1, int(info.control_hz * FLUSH_SECONDS))
+        self._rows: list[tuple[float, ...]] = []
+        self._marks: list[tuple[int, int, int]] = []
+        self._size, self._failed = 0, False
+        self._steps, self._time, self._clock = 0, -float("inf"), time.monotonic()
+
+    def __len__(self) -> int:
+        """Return the number of steps so far."""
+        return self._steps
+
+    def append(self, row: Mapping[str, float] | None = None, /, **values: float) -> None:
+        """Add one step: a number for every column; labels and `mark` may be left out.
+
+        Raises:
+            DrivesimError: If the step is faulty, which leaves it out; or if the disk is full.
+        """
+        full = {**_DEFAULTS, **(row or {}), **values}
+        if self._fd < 0 or self._failed or not _plausible(full, self._time):
+            return self.extend({name: [value] for name, value in full.items()})
+        self._rows.append(_row_values(full))
+        self._time = full["time"]
+        self._steps += 1
+        if len(self._rows) >= self._rows_a_flush or time.monotonic() - self._clock >= FLUSH_SECONDS:
+            self._flush()
+
+    def extend(self, columns: Mapping[str, ArrayLike]) -> None:
+        """Add many steps and write them to the disk: (T,) for every column; labels and `mark` may be left out.
+
+        Raises:
+            DrivesimError: If there is a fault, which leaves all of them out; or if the disk is full.
+        """
+        if self._fd < 0 or self._failed:
+            raise DrivesimError(f"{self.name} is closed, no step can be added: start another LapWriter.")
+        count = np.size(columns.get("time", ()))
+        defaults = {name: np.full(count, value) for name, value in _DEFAULTS.items()}
+        cast, faults = check_columns({**defaults, **columns}, self._time)
+        if self._steps + count > MAX_STEPS:
+            faults.append(f"a lap has at most {MAX_STEPS} steps: close it and start another")
+        if faults:
+            raise DrivesimError(f"{self.name}, after {self._steps} steps: {'; '.join(faults)}.")
+        self._flush()
+        if count:
+            self._time = float(cast["time"][-1])
+            self._steps += count
+            self._write_batch(cast)
+
+    def mark(self, start: int, stop: int, flags: int) -> None:
+        """Set bits of `mark` on steps `start` to `stop` - 1, which were added before: the way to a crash is known late.
+
+        It reaches the disk with the next batch.
+        """
+        self._marks.append((max(0, start), min(stop, self._steps), flags & 255))
+
+    def close(self) -> None:
+        """Make the lap whole. An empty one leaves nothing behind; one that could not be written stays partial."""
+        if not self._steps:
+            self.discard()
+        if self._fd < 0:
+            return
+        try:
+            if not self._failed:
+                self._flush()
+                self._stream.close()
+                self._write()
+                write_lap(self.path, read_lap(self._partial))
+                self.discard()
+        finally:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+
+    def discard(self) -> None:
+        """Remove what was recorded of a lap that is not closed yet."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            _remove(self._partial, fd)
+
+    def __enter__(self) -> "LapWriter":
+        """Return the writer."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the lap, also after an exception."""
+        self.close()
+
+    def _flush(self) -> None:
+        rows, self._rows = self._rows, []
+        if rows or self._marks:
+            block = np.array(rows, np.float64).reshape(-1, len(DTYPES))
+            self._write_batch({name: block[:, at].astype(dtype) for at, (name, dtype) in enumerate(DTYPES.items())})
+
+    def _write_batch(self, columns: Columns) -> None:
+        batch = pa.record_batch(list(columns.values()), schema=LAP_SCHEMA)
+        marks, self._marks = json.dumps(self._marks).encode(), []
+        self._stream.write_batch(batch, {b"marks": marks, b"crc32": b"%d" % _checksum(batch, marks)})
+        self._write()
+
+    def _write(self) -> None:
+        """Bring the file up to the stream in memory, or leave it as it was: an interrupted write is made up later."""
+        try:
+            data = bytes(self._sink.getbuffer()[self._size :])
+            done = 0
+            while done < len(data):
+                done += os.write(self._fd, data[done:])
+            os.fsync(self._fd)
+        except BaseException as error:
+            os.ftruncate(self._fd, self._size)
+            if not isinstance(error, OSError):
+                raise
+            self._failed = True
+            raise DrivesimError(
+                f"{self._partial}: cannot write ({error.strerror}); the lap up to its last second is kept there. "
+                "Make room: the next recording into this folder turns it into a whole file."
+            ) from error
+        self._size, self._clock = self._size + len(data), time.monotonic()
+
+
+def write_lap(path: Path | str, lap: Lap) -> None:
+    """Write a lap as Parquet: `path` holds the whole of it, or what it held before.
+
+    Raises:
+        DrivesimError: If it cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            pq.write_table(lap.to_table(), file, **_PARQUET)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        if os.name == "posix":  # the name is on the disk when its folder is
+            folder = os.open(path.parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+    except OSError as error:
+        raise DrivesimError(
+            f"{path}: cannot write ({error.strerror or error}). Make room, or choose another --out."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_lap(path: Path | str) -> Lap:
+    """Read one lap: a whole `.parquet`, or an `.arrows` up to where it was cut off.
+
+    Raises:
+        DrivesimError: If it holds no lap that can be read; the message names every fault.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".arrows":
+            return Lap.from_table(*_read_stream(path))
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            if file.metadata.num_rows > MAX_STEPS:
+                raise ValueError(f"it declares {file.metadata.num_rows} steps, expected at most {MAX_STEPS}")
+            return Lap.from_table(file.read([name for name in DTYPES], use_threads=False), path.stem)
+    except _UNREADABLE as error:
+        raise DrivesimError(
+            f"{path}: no lap can be read: {' '.join(str(error).split())}. Expected a file that a LapWriter made: "
+            "copy it again from where it is whole, or remove it."
+        ) from error
+
+
+def read_laps(paths: Path | str | Iterable[Path | str], strict: bool = False) -> tuple[list[Lap], list[str]]:
+    """Read every lap of a folder, or of several folders and files.
+
+    Args:
+        paths: A folder, or folders and files.
+        strict: Whether a lap that is partial or cannot be read is an error.
+
+    Returns:
+        The laps by name, and one sentence for each file that is partial or could not be read.
+
+    Raises:
+        DrivesimError: If there is no lap, or under `strict`.
+    """
+    laps, lost = [], []
+    for file in _lap_files([paths] if isinstance(paths, str | Path) else paths):
+        try:
+            lap = read_lap(file if file.exists() else file.with_suffix(".parquet"))  # closed since it was listed
+        except DrivesimError as error:
+            lost.append(str(error))
+            continue
+        laps.append(lap)
+        if file.suffix == ".arrows" and not lap.complete:
+            lost.append(f"{file}: cut off, or still being recorded: {lap.duration:.1f} s ({len(lap)} steps) are read.")
+    if lost and (strict or not laps):
+        raise DrivesimError("\n".join(lost))
+    return sorted(laps, key=lambda lap: lap.name), lost
+
+
+def recover(folder: Path | str) -> list[str]:
+    """Turn the partial laps of dead recorders into whole files, and leave those of living ones alone.
+
+    Returns:
+        One sentence for each lap that was recovered, with its seconds, or that could not be.
+    """
+    said = []
+    for partial in sorted(Path(folder).glob("*.arrows")):
+        try:
+            fd = os.open(partial, os.O_RDWR)
+        except FileNotFoundError:  # closed since it was listed
+            continue
+        try:
+            if _lock(fd, wait=False) and _is_open(partial, fd):
+                whole = partial.with_suffix(".parquet")
+                if whole.exists():
+                    read_lap(whole)  # where that fails, the partial lap is all there is, and stays
+                elif os.fstat(fd).st_size:
+                    lap = read_lap(partial)
+                    write_lap(whole, lap)
+                    said.append(f"{whole}: recovered {lap.duration:.1f} s ({len(lap)} steps) of a recording that died.")
+                _remove(partial, fd)
+                fd = -1
+        except DrivesimError as error:
+            said.append(str(error))
+        finally:
+            if fd >= 0:
+                os.close(fd)
+    return said
+
+
+def new_folder(path: Path | str, append: bool = False) -> Path:
+    """Make the folder that laps are recorded into.
+
+    Raises:
+        DrivesimError: If it holds files already and `append` is not set, or if it cannot be made.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        count = sum(not entry.name.startswith(".") for entry in path.iterdir())
+    except OSError as error:
+        raise DrivesimError(f"{path}: cannot be made a folder ({error.strerror}): choose another --out.") from error
+    if count and not append:
+        raise DrivesimError(f"{path} already holds {count} files: choose another --out, or pass --append to add to it.")
+    return path
+
+
+def _lap_files(paths: Iterable[Path | str]) -> list[Path]:
+    files: dict[Path, Path] = {}
+    for path in map(Path, paths):
+        found = [path] if path.is_file() else sorted(path.glob("*.parquet"))
+        found += [file for file in sorted(path.glob("*.arrows")) if file.with_suffix(".parquet") not in found]
+        if not found:
+            state = "holds no lap" if path.exists() else "is not there"
+            raise DrivesimError(f"{path} {state}. Record some: python -m agents.record --laps 40 --out {path}")
+        files |= {file.resolve(): file for file in found}
+    return list(files.values())
+
+
+def _read_stream(path: Path) -> tuple[pa.Table, str, bool]:
+    """Read the whole batches of a partial lap: table, name, and whether its writer ended it."""
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"it has {path.stat().st_size} bytes, expected at most {MAX_BYTES}")
+    source = pa.BufferReader(path.read_bytes())
+    reader = pa.ipc.open_stream(source)
+    batches, marks, complete = [], [], False
+    try:
+        while True:
+            end = source.tell()
+            batch, notes = reader.read_next_batch_with_custom_metadata()
+            batch.validate(full=True)
+            if int(notes[b"crc32"]) != _checksum(batch, notes[b"marks"]):
+                break
+            batches.append(batch)
+            marks += json.loads(notes[b"marks"])
+    except StopIteration:
+        complete = source.tell() - end == 8  # the end-of-stream marker, which only `close` writes
+    except _UNREADABLE:
+        pass  # cut off in this batch
+    if not batches:
+        raise ValueError(f"none of its {path.stat().st_size} bytes make a whole second of driving")
+    table = pa.Table.from_batches(batches)
+    if marks:
+        mark = table.column("mark").to_numpy().copy()
+        for start, stop, flags in marks:
+            mark[start:stop] |= flags
+        table = table.set_column(table.column_names.index("mark"), LAP_SCHEMA.field("mark"), [mark])
+    return table, path.stem, complete
+
+
+def _checksum(batch: pa.RecordBatch, marks: bytes) -> int:
+    """CRC-32 of a batch: after a power cut a file may have its length, and zeros for its end."""
+    value = zlib.crc32(marks)
+    for column in batch.columns:
+        value = zlib.crc32(column.to_numpy().tobytes(), value)
+    return value
+
+
+def _plausible(row: Mapping[str, float], after: float) -> bool:
+    """Whether a step is right beyond doubt; `check_columns` decides on the others, and says what is wrong."""
+    try:
+        time_, *_, steering, pedal, steering_label, pedal_label, mark = values = _row_values(row)
+        return bool(
+            len(row) == len(DTYPES)
+            and isfinite(sum(values[:10]))
+            and time_ > after
+            and -1 <= steering <= 1
+            and -1 <= pedal <= 1
+            and not abs(steering_label) > 1
+            and not abs(pedal_label) > 1
+            and mark in range(256)
+        )
+    except (TypeError, KeyError, ValueError):
+        return False
+
+
+def _create(folder: Path) -> tuple[Path, int]:
+    """Make and lock the partial file of a folder's next lap, under a number that nobody else has."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        numbers = [int(match[1]) for entry in folder.iterdir() if (match := re.match(r"lap-(\d+)\.", entry.name))]
+        number = max(numbers, default=0)
+        while True:
+            number += 1
+            partial = folder / f"lap-{number:06}.arrows"
+            try:
+                fd = os.open(partial, flags, 0o666)
+            except FileExistsError:
+                continue
+            _lock(fd, wait=True)
+            if not _is_open(partial, fd):  # `recover` saw an empty file and removed it
+                os.close(fd)
+            elif partial.with_suffix(".parquet").exists():  # another writer closed it since the folder was listed
+                _remove(partial, fd)
+            else:
+                return partial, fd
+    except OSError as error:
+        raise DrivesimError(f"{folder}: cannot record there ({error.strerror}): choose another --out.") from error
+
+
+def _lock(fd: int, wait: bool) -> bool:
+    """Take a partial file for this process; False where another may still be writing it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+    except (AttributeError, OSError):  # not on Windows, and not on every file system
+        return wait or time.time() - os.fstat(fd).st_mtime > QUIET_SECONDS
+
+
+def _is_open(path: Path, fd: int) -> bool:
+    return path.exists() and os.path.samestat(path.stat(), os.fstat(fd))
+
+
+def _remove(partial: Path, fd: int) -> None:
+    """Remove a file and let go of its lock, in this order, so that nobody takes up the name in between."""
+    if os.name == "posix":
+        partial.unlink(missing_ok=True)
+        os.close(fd)
+    else:  # Windows removes no open file
+        os.close(fd)
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,13 @@
+"""drivesim: an autonomous-driving steering simulator. Importing it registers its Gymnasium environments."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from gymnasium.envs.registration import register
+
+try:
+    __version__ = version("drivesim")
+except PackageNotFoundError:
+    __version__ = "0.1.0"
+
+register("drivesim/Steer-v0", "drivesim.env:SteerEnv", vector_entry_point="drivesim.vector_env:SteerVectorEnv")
+register("drivesim/Drive-v0", "drivesim.env:DriveEnv", vector_entry_point="drivesim.vector_env:DriveVectorEnv")

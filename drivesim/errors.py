@@ -1,0 +1,24 @@
+"""Errors a user can act on: each names the argument, what was expected, what came, and the way out."""
+
+from collections.abc import Iterable
+
+
+class DrivesimError(ValueError):
+    """Wrong input from outside. Commands print it as one sentence and exit with code 2."""
+
+
+def check_name(argument: str, name: str, known: Iterable[str]) -> str:
+    """Return `name` if it is known.
+
+    Args:
+        argument: The argument's name, for the message.
+        name: What the caller gave.
+        known: The names that exist.
+
+    Raises:
+        DrivesimError: If `name` is not among `known`; the message lists them.
+    """
+    known = list(known)
+    if name not in known:
+        raise DrivesimError(f"{argument}: unknown name {name!r}. Known: {', '.join(known)}.")
+    return name

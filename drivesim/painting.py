@@ -1,0 +1,196 @@
+"""Painting: the pixels of a piece of ground, from a track and its appearance.
+
+Every pixel on or near the road is given its road coordinates, arc length and lateral offset, and is coloured by them.
+A marking's edge is therefore exact: a pixel takes the share of paint that its square is covered by.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from drivesim.appearance import Appearance, Color
+from drivesim.geometry import Floats
+from drivesim.track import Track, arc_coordinates
+
+Image = np.ndarray
+Floats32 = np.ndarray
+
+_GRAIN_TILE_METRES = 102.4
+_GRAIN_TILE_PIXELS = 256
+
+# Lengths of the centre line's dashes and gaps, the inset of the edge lines and the bar at the start, metres.
+_DASH, _GAP = 3.0, 4.5
+_EDGE_INSET = 0.15
+_START_BAR = 0.6
+
+# The road is looked for in squares of this many pixels; a window holds whole ones.
+CELL = 4
+
+# A pixel takes in a little more than its own square, pixels: lines thinner than a pixel stay even.
+_FILTER = 1.4
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of pixels that are fixed to the world.
+
+    Attributes:
+        left: Of its first column, pixels east of the world's origin.
+        bottom: Of its last row, pixels north of the world's origin.
+        width: Pixels, a multiple of `CELL`.
+        height: Pixels, a multiple of `CELL`.
+        resolution: Metres a pixel.
+    """
+
+    left: int
+    bottom: int
+    width: int
+    height: int
+    resolution: float
+
+
+def paint(track: Track, look: Appearance, window: Window) -> Image:
+    """Paint the ground in a window: (height, width, 4) uint8 RGBA, row 0 in the north."""
+    image = _grained(look.ground, look.ground_grain, look.grain_seed, window)
+    row, column, sample = _cells_near_road(track, window)
+    if len(row) == 0:
+        return image
+    s, lateral = _road_coordinates(track, window, row, column, sample)
+    to_left = track.width_left[sample, None, None].astype(np.float32) - lateral
+    to_right = track.width_right[sample, None, None].astype(np.float32) + lateral
+    to_edge = np.minimum(to_left, to_right)
+
+    cells = image.reshape(window.height // CELL, CELL, window.width // CELL, CELL, 4)
+    color = cells[row, :, column, :, :3].astype(np.float32)
+    surface = _grained(look.road, look.road_grain, look.grain_seed + 1, window).reshape(cells.shape)
+    blur = _FILTER * window.resolution
+    on_road = np.clip(to_edge / blur + 0.5, 0.0, 1.0)[..., None]
+    color += (surface[row, :, column, :, :3] - color) * on_road
+    if look.edge_line_width > 0:
+        middle = _EDGE_INSET + look.edge_line_width / 2
+        _mix(color, look.edge_line, _strip_cover(to_edge - middle, look.edge_line_width, blur))
+    if look.center_line_style != "none":
+        cover = _strip_cover(lateral, look.center_line_width, blur)
+        if look.center_line_style == "dashed":
+            cover *= _dash_cover(s, track.length, blur)
+        _mix(color, look.center_line, cover)
+    from_start = s - track.length * np.rint(s / np.float32(track.length))
+    bar = _strip_cover(from_start - _START_BAR / 2, _START_BAR, blur) * np.clip(to_edge / blur, 0.0, 1.0)
+    _mix(color, look.edge_line, bar)
+    cells[row, :, column, :, :3] = color + np.float32(0.5)
+    return image
+
+
+def _cells_near_road(track: Track, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows and columns of the cells on the road or touching it, and the centreline's sample nearest to each: (C,)."""
+    side = CELL * window.resolution
+    columns, rows = window.width // CELL, window.height // CELL
+    left, top = window.left * window.resolution, (window.bottom + window.height) * window.resolution
+    # Points closer than a cell's side over the root of 2 leave no cell out; bends spread them on their outside.
+    widest = float(max(track.width_left.max(), track.width_right.max())) + side
+    stretch = 1.0 + widest * float(np.abs(track.curvature).max())
+    step = 0.7 * side
+    along = np.linspace(0.0, track.length, int(np.ceil(track.length * stretch / step)), endpoint=False)
+    across = np.linspace(-widest, widest, int(np.ceil(2 * widest / step)) + 1)
+    center, heading = track.position(along), track.heading_at(along)
+    column = np.floor((center[:, :1] - np.sin(heading)[:, None] * across - left) / side).astype(np.int64)
+    row = np.floor((top - center[:, 1:] - np.cos(heading)[:, None] * across) / side).astype(np.int64)
+    inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
+    near = np.full(rows * columns, np.nan)
+    near[(row * columns + column)[inside]] = np.broadcast_to(along[:, None], inside.shape)[inside]
+    found = np.flatnonzero(~np.isnan(near))
+    row, column = found // columns, found % columns
+    # The road coordinates of a cell's centre tell its nearest sample.
+    x, y = left + (column + 0.5) * side, top - (row + 0.5) * side
+    sample = np.rint(near[found] / track.spacing).astype(np.int64) % len(track.centerline)
+    for _ in range(2):
+        s, _ = arc_coordinates(*_in_sample_frame(track, sample, x, y), track.curvature[sample], track.length)
+        sample = np.rint(s / track.spacing).astype(np.int64) % len(track.centerline)
+    return row, column, sample
+
+
+def _in_sample_frame(track: Track, sample: np.ndarray, x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+    """Arc length of centreline samples, and how far ahead and left of them the points `x y` lie, metres."""
+    cos, sin = np.cos(track.heading[sample]), np.sin(track.heading[sample])
+    dx, dy = x - track.centerline[sample, 0], y - track.centerline[sample, 1]
+    return sample * track.spacing, cos * dx + sin * dy, cos * dy - sin * dx
+
+
+def _road_coordinates(
+    track: Track, window: Window, row: np.ndarray, column: np.ndarray, sample: np.ndarray
+) -> tuple[Floats32, Floats32]:
+    """Arc length and lateral offset of the pixels of cells: (C, CELL, CELL) metres each."""
+    resolution = window.resolution
+    x = (window.left + column * CELL) * resolution
+    y = (window.bottom + window.height - row * CELL) * resolution
+    s, along, left = (value.astype(np.float32)[:, None, None] for value in _in_sample_frame(track, sample, x, y))
+    cos = np.cos(track.heading[sample]).astype(np.float32)[:, None, None]
+    sin = np.sin(track.heading[sample]).astype(np.float32)[:, None, None]
+    curvature = track.curvature[sample].astype(np.float32)[:, None, None]
+    right = ((np.arange(CELL, dtype=np.float32) + 0.5) * resolution)[None, None, :]
+    down = ((np.arange(CELL, dtype=np.float32) + 0.5) * resolution)[None, :, None]
+    along = along + (cos * right - sin * down)
+    left = left - (sin * right + cos * down)
+    # `track.arc_coordinates` for points within a cell of their sample, where the arc is along / (1 - curvature left).
+    ahead = 1.0 - curvature * left
+    lateral = (2 * left - curvature * (along**2 + left**2)) / (1.0 + np.sqrt(ahead**2 + (curvature * along) ** 2))
+    return s + along / np.maximum(ahead, np.float32(0.1)), lateral
+
+
+def _strip_cover(distance: Floats32, width: float, blur: float) -> Floats32:
+    """Share of a pixel filtered `blur` wide that a strip covers, the strip's middle `distance` away; metres."""
+    distance = np.abs(distance)
+    overlap = np.minimum(distance + blur / 2, width / 2) - np.maximum(distance - blur / 2, -width / 2)
+    return np.clip(overlap / blur, 0.0, 1.0)
+
+
+def _dash_cover(s: Floats32, length: float, blur: float) -> Floats32:
+    """Share of a pixel that dashes cover, stretched so that a whole number of them closes the lap."""
+    period = length / max(round(length / (_DASH + _GAP)), 1)
+    return _strip_cover(s - period * np.rint(s / np.float32(period)), _DASH, blur)
+
+
+def _mix(under: Floats32, paint: Color, share: Floats32) -> None:
+    """Lay paint over the cells `under` (C, CELL, CELL, 3), by each pixel's share (C, CELL, CELL)."""
+    touched = np.flatnonzero(share.reshape(len(share), -1).any(axis=1))
+    cells = under[touched]
+    cells += (np.asarray(paint, np.float32) - cells) * share[touched, ..., None]
+    under[touched] = cells
+
+
+def _tones(color: Color, grain: float) -> Image:
+    """The colours of a mottled surface by grain value: (256, 4) uint8 RGBA."""
+    tones = np.multiply.outer(np.linspace(-1.0, 1.0, 256) * grain, np.ones(3)) + color
+    return np.column_stack([np.rint(np.clip(tones, 0, 255)), np.full(256, 255)]).astype(np.uint8)
+
+
+def _grained(color: Color, grain: float, seed: int, window: Window) -> Image:
+    """A mottled surface that is fixed to the world: (height, width, 4) RGBA."""
+    noise = _grain_tile(seed % 8, max(round(_GRAIN_TILE_METRES / window.resolution), 1))
+    tile = _tones(color, grain).view(np.uint32).ravel()[noise]
+    size = len(tile)
+    tile = np.roll(tile, ((window.bottom + window.height) % size, -window.left % size), axis=(0, 1))
+    image = np.empty((window.height, window.width), np.uint32)
+    for column in range(0, window.width, size):
+        image[:size, column : column + size] = tile[: min(size, window.height), : window.width - column]
+    for row in range(size, window.height, size):
+        image[row : row + size] = image[: min(size, window.height - row)]
+    return image.view(np.uint8).reshape(window.height, window.width, 4)
+
+
+@lru_cache(maxsize=32)
+def _grain_tile(seed: int, size: int) -> Image:
+    """A seamless tile of smooth noise, from coarse to fine: (size, size) uint8 around 128."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros((_GRAIN_TILE_PIXELS, _GRAIN_TILE_PIXELS), np.float32)
+    middle = slice(_GRAIN_TILE_PIXELS, 2 * _GRAIN_TILE_PIXELS)
+    for cells, weight in ((16, 1.0), (48, 0.8), (128, 0.6), (256, 0.5)):
+        coarse = np.tile(rng.standard_normal((cells, cells)).astype(np.float32), (3, 3))
+        fine = cv2.resize(coarse, (3 * _GRAIN_TILE_PIXELS,) * 2, interpolation=cv2.INTER_CUBIC)
+        total += weight * fine[middle, middle]
+    if size != _GRAIN_TILE_PIXELS:
+        method = cv2.INTER_AREA if size < _GRAIN_TILE_PIXELS else cv2.INTER_CUBIC
+        total = cv2.resize(total, (size, size), interpolation=method)
+    return np.clip(total / (3 * total.std()) * 127.5 + 127.5, 0, 255).astype(np.uint8)

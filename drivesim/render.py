@@ -1,0 +1,222 @@
+"""Render: frames of many cameras at once, warped from ground textures by OpenCV on a pool of threads.
+
+The frame contract: a frame is the ground texture sampled bilinearly at each pixel's place on the ground, from the mip
+level of the pixel's row; rows that show no ground are sky; then the car is drawn. uint8 RGB, height x width x 3.
+"""
+
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from drivesim.appearance import Appearance
+from drivesim.camera import Camera
+from drivesim.errors import DrivesimError
+from drivesim.geometry import Floats, pose_matrix
+from drivesim.texture import GroundTexture, Image
+from drivesim.track import Track
+from drivesim.vehicle import VehicleParams
+
+# Frames warped into a scratch block before their alpha is dropped; the block fits a core's second-level cache.
+_BLOCK = 16
+
+_WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Rows `start` to `stop` of the image, sampled from mip `level`."""
+
+    start: int
+    stop: int
+    level: int
+
+
+class Renderer:
+    """Draws what a camera sees from cars.
+
+    Args:
+        camera: The camera on every car.
+        vehicle: The car, drawn where the camera shows it.
+        threads: Threads that draw; 1 draws on the caller's.
+    """
+
+    def __init__(self, camera: Camera, vehicle: VehicleParams, threads: int = 1) -> None:
+        if threads < 1:
+            raise DrivesimError(f"threads: expected 1 or more, got {threads}.")
+        self.camera, self.vehicle, self.threads = camera, vehicle, threads
+        self._bands = _bands(camera)
+        self._levels = max(band.level for band in self._bands) + 1 if self._bands else 1
+        self._sprite = _car_sprite(camera, vehicle) if camera.looks_down and camera.shows_car else None
+        self._buffers: list[Image] = []
+        self._pool = ThreadPoolExecutor(threads, "drivesim-render") if threads > 1 else None
+
+    def texture(self, track: Track, appearance: Appearance) -> GroundTexture:
+        """Paint the ground for this camera."""
+        return GroundTexture(
+            track, appearance, self.camera.resolution, self._levels, self.camera.view_distance + track.width_left.max()
+        )
+
+    def draw(self, textures: Sequence[GroundTexture], poses: Floats) -> Image:
+        """Draw one frame a car.
+
+        Args:
+            textures: N grounds made by `texture`; cars may share one.
+            poses: (N, 3) float64, x y heading, metres and radians, world.
+
+        Returns:
+            (N, height, width, 3) uint8. The array is the caller's: its memory is used again only after every
+            reference to it is gone.
+        """
+        frames = self._free_buffer(len(poses))
+        if self._pool is None or len(poses) < 2 * self.threads:
+            self._draw_into(frames, textures, poses)
+            return frames
+        cuts = np.linspace(0, len(poses), self.threads + 1).astype(int)
+        jobs = [
+            self._pool.submit(self._draw_into, frames[a:b], textures[a:b], poses[a:b])
+            for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+        ]
+        for job in jobs:
+            job.result()
+        return frames
+
+    def close(self) -> None:
+        """Stop the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _free_buffer(self, count: int) -> Image:
+        """An array that nobody else holds: fresh memory would cost a page fault every 4 kB."""
+        for buffer in self._buffers:
+            # The list, this name and getrefcount's argument.
+            if len(buffer) == count and sys.getrefcount(buffer) == 3:
+                return buffer
+        buffer = np.empty((count, self.camera.height, self.camera.width, 3), np.uint8)
+        self._buffers = [*self._buffers[-3:], buffer]
+        return buffer
+
+    def _draw_into(self, frames: Image, textures: Sequence[GroundTexture], poses: Floats) -> None:
+        height, width = self.camera.height, self.camera.width
+        pages = [
+            texture.only_page or texture.page_at(x, y)
+            for texture, (x, y, _) in zip(textures, poses.tolist(), strict=True)
+        ]
+        corners = np.array([(page.left, page.top) for page in pages])
+        warps = [self._matrices(band, corners, poses) for band in self._bands]
+        scratch = np.empty((min(_BLOCK, len(frames)), height, width, 4), np.uint8)
+        for first in range(0, len(frames), _BLOCK):
+            block = frames[first : first + _BLOCK]
+            for band, matrices in zip(self._bands, warps, strict=True):
+                size = (width, band.stop - band.start)
+                for i in range(len(block)):
+                    source = pages[first + i].levels[band.level]
+                    target = scratch[i, band.start : band.stop]
+                    if self.camera.looks_down:
+                        cv2.warpAffine(source, matrices[first + i], size, target, _WARP, cv2.BORDER_REPLICATE)
+                    else:
+                        cv2.warpPerspective(source, matrices[first + i], size, target, _WARP, cv2.BORDER_REPLICATE)
+            rows = len(block) * height
+            cv2.cvtColor(
+                scratch[: len(block)].reshape(rows, width, 4), cv2.COLOR_RGBA2RGB, block.reshape(rows, width, 3)
+            )
+            if self._sprite is not None:
+                self._sprite.draw(block)
+            if not self.camera.looks_down:
+                self._draw_sky(block, textures[first : first + _BLOCK])
+
+    def _matrices(self, band: _Band, corners: Floats, poses: Floats) -> Floats:
+        """Matrices from the band's pixels to texels: (N, 2, 3) looking down, (N, 3, 3) in perspective."""
+        resolution = self.camera.resolution * 2**band.level
+        ground = self.camera.ground_from_pixel()
+        ground[:, 2] += band.start * ground[:, 1]
+        matrix = pose_matrix(poses) @ ground
+        texel = np.empty_like(matrix)
+        # column = (x - left) / resolution - 1/2; row = (top - y) / resolution - 1/2, in homogeneous coordinates.
+        w = matrix[:, 2]
+        texel[:, 0] = matrix[:, 0] / resolution - (corners[:, :1] / resolution + 0.5) * w
+        texel[:, 1] = (corners[:, 1:] / resolution - 0.5) * w - matrix[:, 1] / resolution
+        texel[:, 2] = w
+        return texel[:, :2] if self.camera.looks_down else texel
+
+    def _draw_sky(self, frames: Image, textures: Sequence[GroundTexture]) -> None:
+        rows = int(np.argmax(self.camera.ground_rows())) if self._bands else self.camera.height
+        height = (np.arange(rows, 0, -1) / max(rows, 1))[:, None]
+        for frame, texture in zip(frames, textures, strict=True):
+            look = texture.appearance
+            frame[:rows] = np.rint(np.multiply(look.horizon, 1 - height) + np.multiply(look.sky, height))[:, None]
+
+
+def _bands(camera: Camera) -> list[_Band]:
+    """Cut the rows that show ground into bands of one mip level each."""
+    rows = np.flatnonzero(camera.ground_rows())
+    if len(rows) == 0:
+        return []
+    sharpness = np.log2(np.maximum(camera.footprints()[rows] / camera.resolution, 1.0))
+    level = np.minimum(np.rint(sharpness).astype(int), 6)
+    cuts = np.flatnonzero(np.diff(level)) + 1
+    starts, stops = np.r_[0, cuts], np.r_[cuts, len(rows)]
+    return [
+        _Band(int(rows[start]), int(rows[stop - 1]) + 1, int(level[start]))
+        for start, stop in zip(starts, stops, strict=True)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sprite:
+    """The car as seen from above, at its place in the image.
+
+    Attributes:
+        row: Of the sprite's first row in the image.
+        column: Of its first column.
+        color: (h, w, 3) uint16, multiplied by alpha.
+        transparency: (h, w, 1) uint16, 255 where nothing is drawn.
+    """
+
+    row: int
+    column: int
+    color: np.ndarray
+    transparency: np.ndarray
+
+    def draw(self, frames: Image) -> None:
+        height, width = self.transparency.shape[:2]
+        under = frames[:, self.row : self.row + height, self.column : self.column + width]
+        # (c * a + b * (255 - a)) / 255, in the rounding that needs no division.
+        mixed = under * self.transparency + self.color
+        under[...] = (mixed + (mixed >> 8) + 1) >> 8
+
+
+def _car_sprite(camera: Camera, vehicle: VehicleParams) -> _Sprite | None:
+    """Draw the car once, large, and shrink it to its place; None where it lies outside the image."""
+    fine = 16
+    pixel_from_ground = np.linalg.inv(camera.ground_from_pixel())
+    front = (vehicle.length + vehicle.wheelbase) / 2 - vehicle.cg_to_rear
+    rear = front - vehicle.length
+    half = vehicle.width / 2
+
+    def polygon(x0: float, x1: float, y: float) -> np.ndarray:
+        ground = np.array([[x0, y, 1.0], [x0, -y, 1.0], [x1, -y, 1.0], [x1, y, 1.0]]).T
+        return (pixel_from_ground @ ground)[:2].T
+
+    body = polygon(rear, front, half)
+    low = np.floor(body.min(axis=0)).astype(int) - 1
+    high = np.ceil(body.max(axis=0)).astype(int) + 2
+    low, high = np.maximum(low, 0), np.minimum(high, [camera.width, camera.height])
+    width, height = high - low
+    if width <= 0 or height <= 0:
+        return None
+    canvas = np.zeros((height * fine, width * fine, 4), np.uint8)
+    length = front - rear
+    for shape, color in (
+        (body, (200, 30, 40, 255)),
+        (polygon(rear + 0.62 * length, rear + 0.76 * length, 0.8 * half), (25, 30, 40, 255)),
+        (polygon(rear + 0.12 * length, rear + 0.22 * length, 0.8 * half), (25, 30, 40, 255)),
+    ):
+        cv2.fillPoly(canvas, [np.rint((shape - low + 0.5) * fine - 0.5).astype(np.int32)], color)
+    small = cv2.resize(canvas.astype(np.float32), (int(width), int(height)), interpolation=cv2.INTER_AREA)
+    # The canvas is black where transparent, so its average is already multiplied by alpha.
+    color = np.rint(small[..., :3] * 255).astype(np.uint16)
+    return _Sprite(int(low[1]), int(low[0]), color, np.rint(255 - small[..., 3:]).astype(np.uint16))

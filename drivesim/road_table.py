@@ -1,0 +1,107 @@
+"""Road table: the centrelines of the tracks in use, as rows that the simulation looks up.
+
+A row is one sample of a centreline: `x y cos sin curvature width_left width_right heading`; eight doubles, one cache
+line. One car looks up a list of tuples, many cars rows of one array.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from drivesim.geometry import Floats
+from drivesim.track import Track
+
+COLUMNS = 8
+
+
+class Road(NamedTuple):
+    """The road under one car (floats) or under each of many (arrays).
+
+    Attributes:
+        table: Rows of `COLUMNS` values: list of tuples, or (R, 8) float64.
+        first: Index of the track's first row.
+        count: Number of the track's rows.
+        spacing: Metres between rows.
+        length: Of the track, metres.
+    """
+
+    table: Any
+    first: Any
+    count: Any
+    spacing: Any
+    length: Any
+
+
+def track_rows(track: Track) -> Floats:
+    """Return a track's rows: (M, 8) float64."""
+    heading = track.heading
+    return np.column_stack(
+        [
+            track.centerline,
+            np.cos(heading),
+            np.sin(heading),
+            track.curvature,
+            track.width_left,
+            track.width_right,
+            heading,
+        ]
+    )
+
+
+def road_of_one(track: Track) -> Road:
+    """Return the road for one car."""
+    rows = [tuple(row) for row in track_rows(track).tolist()]
+    return Road(rows, 0, len(rows), track.spacing, track.length)
+
+
+class RoadTable:
+    """The roads of many cars; cars on the same track share its rows.
+
+    Args:
+        cars: Number of cars. Each needs `assign` before its first step.
+    """
+
+    def __init__(self, cars: int) -> None:
+        self._tracks: list[Track | None] = [None] * cars
+        self._slots: dict[Track, tuple[int, int]] = {}
+        self._used = 0
+        self.road = Road(
+            np.zeros((0, COLUMNS)),
+            np.zeros(cars, np.int64),
+            np.ones(cars, np.int64),
+            np.ones(cars),
+            np.ones(cars),
+        )
+
+    def assign(self, car: int, track: Track) -> None:
+        """Put a car on a track."""
+        self._tracks[car] = track
+        if track not in self._slots:
+            self._add(track)
+        first, count = self._slots[track]
+        self.road.first[car], self.road.count[car] = first, count
+        self.road.spacing[car], self.road.length[car] = track.spacing, track.length
+
+    def _add(self, track: Track) -> None:
+        count = len(track.centerline)
+        if self._used + count > len(self.road.table):
+            self._make_room(count)
+        self.road.table[self._used : self._used + count] = track_rows(track)
+        self._slots[track] = (self._used, count)
+        self._used += count
+
+    def _make_room(self, count: int) -> None:
+        """Drop tracks that no car drives on and, where that is not enough, double the table."""
+        kept = {track: self._slots[track] for track in self._slots if track in set(self._tracks)}
+        needed = sum(rows for _, rows in kept.values()) + count
+        size = len(self.road.table)
+        table = np.zeros((size if 2 * needed <= size else 2 * needed, COLUMNS))
+        self._slots, self._used = {}, 0
+        for track, (first, rows) in kept.items():
+            table[self._used : self._used + rows] = self.road.table[first : first + rows]
+            self._slots[track] = (self._used, rows)
+            self._used += rows
+        self.road = self.road._replace(table=table)
+        for car, track in enumerate(self._tracks):
+            if track in self._slots:
+                self.road.first[car] = self._slots[track][0]

@@ -1,0 +1,116 @@
+"""Scenario: the arguments that the single and the vector environment share."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from drivesim.appearance import Appearance
+from drivesim.camera import Camera, get_camera
+from drivesim.errors import DrivesimError, check_name
+from drivesim.simulation import Rules
+from drivesim.vehicle import VehicleParams, get_vehicle
+from drivesim.world import TrackChoices, WorldSource
+
+STARTS = ("line", "random")
+
+_START_OPTIONS = ("s", "lateral", "heading_error", "speed")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What an environment is made of: the keyword arguments of `gymnasium.make` and `gymnasium.make_vec`.
+
+    Attributes:
+        track: None for any seed; a seed; a track file (TUM or F1TENTH CSV); a `Track`; or a list of these.
+        difficulty: Of generated tracks: `easy`, `medium`, `hard` or `mixed`.
+        split: `train` or `test`: disjoint families of generated tracks.
+        appearance: `random`, a preset's name, or an `Appearance`.
+        camera: A preset's name (`topdown`, `front`, `left`, `right`), a `Camera`, or None for a vector of the road's
+            state instead of frames.
+        vehicle: A preset's name (`car`, `car-dynamic`, `rc`) or `VehicleParams`.
+        control_hz: Control steps a second.
+        cruise_speed: Of the cruise controller (`Steer-v0`), m/s.
+        start: `line`, or `random` for anywhere on the lap, a little beside and turned from the centreline.
+        laps: Laps to an episode.
+        off_road_margin: How far the car's centre may be outside the road's edge, metres.
+        stall_time: Seconds without progress that end an episode.
+        time_limit: Of an episode, seconds; None for what its laps take at 3 m/s.
+        threads: Threads that draw frames.
+        render_mode: None, `rgb_array` or `human`.
+    """
+
+    track: TrackChoices = None
+    difficulty: str = "medium"
+    split: str = "train"
+    appearance: str | Appearance = "random"
+    camera: str | Camera | None = "topdown"
+    vehicle: str | VehicleParams = "car"
+    control_hz: float = 20.0
+    cruise_speed: float = 10.0
+    start: str = "line"
+    laps: int = 1
+    off_road_margin: float = 0.0
+    stall_time: float = 5.0
+    time_limit: float | None = None
+    threads: int = 1
+    render_mode: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse unknown names."""
+        check_name("start", self.start, STARTS)
+        check_name("render_mode", str(self.render_mode), ["None", "rgb_array", "human"])
+
+    @classmethod
+    def from_arguments(cls, arguments: dict[str, Any]) -> "Scenario":
+        """Build a scenario from keyword arguments, refusing unknown ones by name."""
+        known = [field.name for field in fields(cls)]
+        for name in arguments:
+            check_name("environment argument", name, known)
+        return cls(**arguments)
+
+    def rules(self, has_pedal: bool) -> Rules:
+        """Return what is the same for every car."""
+        return Rules(
+            vehicle=get_vehicle(self.vehicle),
+            control_hz=self.control_hz,
+            cruise_speed=None if has_pedal else self.cruise_speed,
+            laps=self.laps,
+            off_road_margin=self.off_road_margin,
+            stall_time=self.stall_time,
+            time_limit=self.time_limit,
+        )
+
+    def camera_or_none(self) -> Camera | None:
+        """Return the camera, or None where the observation is the road's state."""
+        return None if self.camera is None else get_camera(self.camera)
+
+    def world_source(self) -> WorldSource:
+        """Return the source of the episodes' worlds."""
+        return WorldSource(self.track, self.difficulty, self.split, self.appearance)
+
+    def start_values(self, length: float, rng: np.random.Generator, options: dict[str, Any]) -> tuple[float, ...]:
+        """Draw where an episode starts: arc length, lateral offset, heading error; metres and radians.
+
+        Args:
+            length: Of the track, metres.
+            rng: The episode's.
+            options: Of `reset`; `s`, `lateral` and `heading_error` in it win over what is drawn.
+        """
+        drawn = (0.0, 0.0, 0.0)
+        if self.start == "random":
+            drawn = (rng.uniform(0, length), rng.uniform(-1, 1), rng.uniform(-0.1, 0.1))
+        values = [float(options.get(name, value)) for name, value in zip(_START_OPTIONS, drawn, strict=False)]
+        if not np.all(np.isfinite(values)):
+            raise DrivesimError(
+                f"reset options: expected finite numbers for {', '.join(_START_OPTIONS)}, got {options}."
+            )
+        return values[0] % length, values[1], values[2]
+
+
+def check_options(options: dict[str, Any] | None, *more: str) -> dict[str, Any]:
+    """Return `reset`'s options, refusing unknown ones by name."""
+    options = dict(options or {})
+    for name in options:
+        check_name("reset option", name, [*_START_OPTIONS, *more])
+    return options

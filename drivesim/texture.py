@@ -1,0 +1,107 @@
+"""Ground texture: a track in one look, painted once as a picture that cameras are warped from.
+
+A texture is a grid of square pages, each painted when a camera first comes to it. A usual track is one page; a large
+circuit is several, and the oldest are given up when they hold too much memory. Pages overlap by what a camera can see,
+so that every frame comes from one page.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from drivesim.appearance import Appearance
+from drivesim.painting import CELL, Image, Window, paint
+from drivesim.track import Track
+
+PAGE_PIXELS = 2048
+MEMORY_LIMIT = 96 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """A painted square of ground.
+
+    Attributes:
+        levels: Mip levels, each (H, W, 4) uint8 RGBA, half as fine as the one before.
+        left: World x of the left border, metres.
+        top: World y of the top border, metres.
+        resolution: Metres a pixel of level 0.
+    """
+
+    levels: tuple[Image, ...]
+    left: float
+    top: float
+    resolution: float
+
+
+class GroundTexture:
+    """The ground of one world at one resolution.
+
+    Args:
+        track: The road.
+        appearance: Its look.
+        resolution: Metres a pixel of the finest level.
+        levels: Number of mip levels.
+        margin: How far beyond the road's bounding box a camera may see, metres; also the overlap of pages.
+    """
+
+    def __init__(self, track: Track, appearance: Appearance, resolution: float, levels: int, margin: float) -> None:
+        self.track, self.appearance = track, appearance
+        self.resolution, self.level_count = resolution, levels
+        margin_pixels = int(np.ceil(margin / resolution / CELL)) * CELL
+        left, right = track.edges()
+        low = np.minimum(left.min(axis=0), right.min(axis=0)) / resolution
+        high = np.maximum(left.max(axis=0), right.max(axis=0)) / resolution
+        extent = np.ceil(high - low).astype(int)
+        room = max(PAGE_PIXELS - 2 * margin_pixels, PAGE_PIXELS // 4)
+        self._grid = np.maximum(np.ceil(extent / room).astype(int), 1)
+        self._cell = -(-extent // self._grid // CELL) * CELL
+        self._margin = margin_pixels
+        # In whole pixels from the world's origin, so that pages meet pixel on pixel.
+        self._low = np.floor(low).astype(int)
+        self._pages: OrderedDict[tuple[int, int], Page] = OrderedDict()
+        self.only_page = self._page(0, 0) if self._grid.prod() == 1 else None
+
+    def page_at(self, x: float, y: float) -> Page:
+        """Return the page for a camera on a car at world `x`, `y`, painting it where it is new."""
+        if self.only_page is not None:
+            return self.only_page
+        column = int((x / self.resolution - self._low[0]) // self._cell[0])
+        row = int((y / self.resolution - self._low[1]) // self._cell[1])
+        return self._page(min(max(column, 0), self._grid[0] - 1), min(max(row, 0), self._grid[1] - 1))
+
+    @property
+    def memory(self) -> int:
+        """Bytes of painted pages."""
+        return sum(level.nbytes for page in self._pages.values() for level in page.levels)
+
+    def _page(self, column: int, row: int) -> Page:
+        page = self._pages.get((column, row))
+        if page is None:
+            corner = self._low + np.array([column, row]) * self._cell - self._margin
+            width, height = self._cell + 2 * self._margin
+            window = Window(int(corner[0]), int(corner[1]), int(width), int(height), self.resolution)
+            image = paint(self.track, self.appearance, window)
+            page = Page(
+                levels=_mip_levels(image, self.level_count),
+                left=float(corner[0] * self.resolution),
+                top=float((corner[1] + height) * self.resolution),
+                resolution=self.resolution,
+            )
+            self._pages[column, row] = page
+            while self.memory > MEMORY_LIMIT and len(self._pages) > 1:
+                self._pages.popitem(last=False)
+        else:
+            self._pages.move_to_end((column, row))
+        return page
+
+
+def _mip_levels(image: Image, count: int) -> tuple[Image, ...]:
+    levels = [image]
+    for _ in range(count - 1):
+        height, width = levels[-1].shape[:2]
+        even = levels[-1][: height // 2 * 2, : width // 2 * 2]
+        levels.append(cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
+    return tuple(levels)

@@ -1,0 +1,313 @@
+"""Vector env: many cars in one process as a Gymnasium vector environment."""
+
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from drivesim.env import RENDER_CAMERA, Snapshot
+from drivesim.errors import DrivesimError, check_name
+from drivesim.geometry import Floats
+from drivesim.namespaces import NUMPY
+from drivesim.observation import action_space, check_actions, observation_space, road_state, step_info
+from drivesim.render import Renderer
+from drivesim.reward import reward_terms
+from drivesim.road_table import RoadTable
+from drivesim.scenario import Scenario, check_options
+from drivesim.simulation import CarState, EndReason, StepResult, cars_at, start_state, step, where_cars
+from drivesim.world import World
+
+_REASON_NAMES = np.array([None, *(reason.name.lower() for reason in list(EndReason)[1:])], object)
+
+
+class DriveVectorEnv(VectorEnv):
+    """Many cars with steering and pedal: `drivesim/Drive-v0`.
+
+    Equal to as many `DriveEnv`, the first seeded `seed`, the next `seed + 1`, and so on.
+
+    Args:
+        num_envs: Number of cars.
+        autoreset_mode: Gymnasium's; under `DISABLED` a car whose episode has ended stands still, its observation
+            unchanged, until `reset(options={"reset_mask": mask})`.
+        **arguments: See `scenario.Scenario`.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "autoreset_mode": AutoresetMode.NEXT_STEP}
+    has_pedal: ClassVar[bool] = True
+
+    def __init__(
+        self, num_envs: int = 1, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, **arguments: Any
+    ) -> None:
+        if num_envs < 1:
+            raise DrivesimError(f"num_envs: expected 1 or more, got {num_envs}.")
+        if isinstance(autoreset_mode, str):
+            check_name("autoreset_mode", autoreset_mode, [mode.value for mode in AutoresetMode])
+        self.num_envs = num_envs
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.scenario = Scenario.from_arguments(arguments)
+        self.rules = self.scenario.rules(self.has_pedal)
+        self.metadata = {
+            **self.metadata,
+            "autoreset_mode": self.autoreset_mode,
+            "render_fps": round(self.rules.control_hz),
+        }
+        self.render_mode = self.scenario.render_mode
+        self.camera = self.scenario.camera_or_none()
+        self.single_observation_space = observation_space(self.camera, self.has_pedal)
+        self.single_action_space = action_space(self.has_pedal)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._source = self.scenario.world_source()
+        threads = self.scenario.threads
+        self._renderer = None if self.camera is None else Renderer(self.camera, self.rules.vehicle, threads)
+        self._roads = RoadTable(num_envs)
+        self._worlds: list[World] = []
+        self._rngs = [np.random.default_rng() for _ in range(num_envs)]
+        self._everyone = np.ones(num_envs, bool)
+        self._reasons = np.zeros(num_envs, np.int64)
+        self._observation: Any = None
+        self._state: CarState
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start episodes.
+
+        Args:
+            seed: Of the first car, the next ones following; or one for each.
+            options: `reset_mask` (N,) bool: which cars; `worlds`: a list of N `World`; `s`, `lateral` (m),
+                `heading_error` (rad), `speed` (m/s): numbers for all cars. Each is optional.
+        """
+        options = check_options(options, "worlds", "reset_mask")
+        mask = self._reset_mask(options)
+        for car, value in enumerate(_seeds(seed, self.num_envs)):
+            if value is not None and mask[car]:
+                self._rngs[car] = gymnasium.utils.seeding.np_random(value)[0]
+        self._start(mask, options)
+        self._observation = self._observe(mask)
+        nothing = np.zeros((self.num_envs, 2))
+        return self._observation, self._info(self._state, nothing, nothing[:, 0] > 0, mask)
+
+    def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Drive every car for one control step; see `observation.step_info` for what `info` holds.
+
+        Raises:
+            DrivesimError: If the actions are not finite or of the wrong shape; nothing has moved.
+        """
+        if not self._worlds:
+            raise DrivesimError("step: no episode is running; call reset() first.")
+        values = check_actions(actions, self.action_space.shape)
+        applied = np.minimum(np.maximum(values, -1.0), 1.0)
+        clipped = (applied != values).any(axis=1)
+        if not self.has_pedal:
+            applied = np.column_stack([applied, np.zeros(self.num_envs)])
+        resting = self._reasons != EndReason.NONE
+        result = step(self._state, applied[:, 0], applied[:, 1], self._roads.road, self.rules, NUMPY)
+        terms = reward_terms(result.gained, self._roads.road.length, result.end_reason, NUMPY)
+        rewards = terms["progress"] + terms["step"] + terms["off_road"]
+        reasons = result.end_reason.astype(np.int64)
+        moved = self._everyone
+        if resting.any():
+            rewards[resting] = 0.0
+            if self.autoreset_mode == AutoresetMode.DISABLED:
+                self._state = where_cars(resting, self._state, result.state)
+                reasons[resting] = self._reasons[resting]
+                moved = ~resting
+            else:
+                self._state = result.state
+                reasons[resting] = EndReason.NONE
+                self._start(resting, {})
+        else:
+            self._state = result.state
+        self._reasons = reasons
+        self._observation = self._observe(moved)
+        info = self._info(self._state, applied, clipped, self._everyone)
+        ended = reasons != EndReason.NONE
+        truncated = reasons == EndReason.TIME_LIMIT
+        if ended.any():
+            info["end_reason"], info["_end_reason"] = _REASON_NAMES[reasons], ended
+            if self.autoreset_mode == AutoresetMode.SAME_STEP:
+                info = self._restart(ended, info)
+        return self._observation, rewards, ended & ~truncated, truncated, info
+
+    def render(self) -> tuple[np.ndarray, ...]:
+        """Return one frame (480, 480, 3) uint8 a car, in `rgb_array` mode; needs no display."""
+        if self.render_mode != "rgb_array":
+            raise DrivesimError(f"render: render_mode is {self.render_mode!r}; make it with render_mode='rgb_array'.")
+        renderer = Renderer(RENDER_CAMERA, self.rules.vehicle)
+        return tuple(renderer.draw([world.texture(renderer) for world in self._worlds], self.poses))
+
+    def close_extras(self, **_: Any) -> None:
+        """Stop the threads that draw."""
+        if self._renderer is not None:
+            self._renderer.close()
+
+    @property
+    def worlds(self) -> tuple[World, ...]:
+        """The world of each car's running episode."""
+        return tuple(self._worlds)
+
+    @property
+    def state(self) -> CarState:
+        """The state of all cars; its arrays are never written to."""
+        return self._state
+
+    @property
+    def poses(self) -> Floats:
+        """(N, 3) float64, x y heading of every car, metres and radians, world."""
+        vehicle = self._state.vehicle
+        return np.column_stack([vehicle.x, vehicle.y, vehicle.heading])
+
+    @property
+    def road(self) -> Any:
+        """The road under every car: see `road_table.Road`."""
+        return self._roads.road
+
+    def place(self, cars: np.ndarray, s: Floats, speed: Floats) -> Any:
+        """Put cars back on the centreline at arc length `s`, along the road; laps and progress go on.
+
+        Args:
+            cars: (K,) indices.
+            s: (K,) metres.
+            speed: (K,) m/s.
+
+        Returns:
+            The observation of all cars.
+        """
+        road = cars_at(self._roads.road, cars)
+        placed = start_state(road, s, np.zeros(len(cars)), np.zeros(len(cars)), speed, NUMPY)
+        old = cars_at(self._state, cars)
+        self._put(
+            cars,
+            old._replace(vehicle=placed.vehicle, s=s, lateral=placed.lateral, heading_error=placed.heading_error),
+        )
+        mask = np.zeros(self.num_envs, bool)
+        mask[cars] = True
+        self._observation = self._observe(mask)
+        return self._observation
+
+    def get_state(self) -> Snapshot:
+        """Return a snapshot that `set_state` goes back to."""
+        randoms = tuple(rng.bit_generator.state for rng in self._rngs)
+        return Snapshot(self._state, tuple(self._worlds), randoms, self._reasons.copy())
+
+    def set_state(self, snapshot: Snapshot) -> Any:
+        """Go back to a snapshot; returns the observation there."""
+        self._worlds = list(snapshot.worlds)
+        for car, world in enumerate(self._worlds):
+            self._roads.assign(car, world.track)
+        self._state = snapshot.state
+        self._reasons = snapshot.reasons.copy()
+        for rng, state in zip(self._rngs, snapshot.random_states, strict=True):
+            rng.bit_generator.state = state
+        self._observation = self._observe(self._everyone)
+        return self._observation
+
+    def _reset_mask(self, options: dict[str, Any]) -> np.ndarray:
+        mask = options.pop("reset_mask", None)
+        if mask is None:
+            return self._everyone
+        if not (isinstance(mask, np.ndarray) and mask.dtype == bool and mask.shape == (self.num_envs,) and mask.any()):
+            raise DrivesimError(
+                f"reset option reset_mask: expected a bool array of shape ({self.num_envs},) with one True, got {mask!r}."
+            )
+        if not self._worlds and not mask.all():
+            raise DrivesimError("reset option reset_mask: the first reset starts all cars; leave the mask out.")
+        return mask
+
+    def _start(self, mask: np.ndarray, options: dict[str, Any]) -> None:
+        """Start the episodes of the cars in `mask`."""
+        cars = np.flatnonzero(mask)
+        worlds = options.get("worlds")
+        if worlds is not None and len(worlds) != self.num_envs:
+            raise DrivesimError(f"reset option worlds: expected {self.num_envs}, one a car, got {len(worlds)}.")
+        if not self._worlds:
+            self._worlds = [None] * self.num_envs  # type: ignore[list-item]
+        starts = np.zeros((3, len(cars)))
+        for i, car in enumerate(cars):
+            self._worlds[car] = worlds[car] if worlds is not None else self._source.draw(self._rngs[car])
+            track = self._worlds[car].track
+            self._roads.assign(car, track)
+            starts[:, i] = self.scenario.start_values(track.length, self._rngs[car], options)
+        speed = np.full(len(cars), float(options.get("speed", self.rules.cruise_speed or 0.0)))
+        started = start_state(cars_at(self._roads.road, cars), *starts, speed, NUMPY)
+        if len(cars) == self.num_envs:
+            self._state = started
+        else:
+            self._put(cars, started)
+        self._reasons[cars] = EndReason.NONE
+
+    def _put(self, cars: np.ndarray, values: CarState) -> None:
+        """Replace the states of some cars, leaving the old arrays as they were."""
+
+        def put(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+            changed = old.copy()
+            changed[cars] = new
+            return changed
+
+        vehicle = type(self._state.vehicle)(*map(put, self._state.vehicle, values.vehicle))
+        self._state = CarState(vehicle, *map(put, self._state[1:], values[1:]))
+
+    def _restart(self, ended: np.ndarray, final_info: dict[str, Any]) -> dict[str, Any]:
+        """Same-step autoreset: start anew the cars that ended, keeping their last observation and info."""
+        final = np.full(self.num_envs, None, object)
+        for car in np.flatnonzero(ended):
+            final[car] = _take(self._observation, car)
+        self._start(ended, {})
+        self._observation = self._observe(ended)
+        nothing = np.zeros((self.num_envs, 2))
+        applied = np.column_stack([final_info["steering"], final_info["pedal"]])
+        applied = np.where(ended[:, None], nothing, applied)
+        info = self._info(self._state, applied, final_info["action_clipped"] & ~ended, self._everyone)
+        masked = {key: ended if key.startswith("_") else value for key, value in final_info.items()}
+        info["final_obs"], info["_final_obs"] = final, ended
+        info["final_info"], info["_final_info"] = masked, ended
+        return info
+
+    def _info(self, state: CarState, applied: np.ndarray, clipped: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
+        info = step_info(state, self._roads.road, self.rules.vehicle, applied[:, 0], applied[:, 1], clipped, NUMPY)
+        info.update({f"_{key}": mask for key in list(info)})
+        return info
+
+    def _observe(self, mask: np.ndarray) -> Any:
+        """Observe the cars in `mask`; the others' observations stay as they are."""
+        if self._renderer is None:
+            return np.column_stack(road_state(self._state, self._roads.road, NUMPY)).astype(np.float32)
+        poses = self.poses
+        if mask.all():
+            frames = self._renderer.draw([world.texture(self._renderer) for world in self._worlds], poses)
+        else:
+            last = self._observation["camera"] if self.has_pedal else self._observation
+            frames = last.copy()
+            cars = np.flatnonzero(mask)
+            if len(cars):
+                textures = [self._worlds[car].texture(self._renderer) for car in cars]
+                frames[cars] = self._renderer.draw(textures, poses[cars])
+        if not self.has_pedal:
+            return frames
+        return {"camera": frames, "speed": self._state.vehicle.speed[:, None].astype(np.float32)}
+
+
+class SteerVectorEnv(DriveVectorEnv):
+    """Many cars with steering alone, a cruise controller holds their speed: `drivesim/Steer-v0`."""
+
+    has_pedal = False
+
+
+def _seeds(seed: int | list[int | None] | None, count: int) -> list[int | None]:
+    if seed is None:
+        return [None] * count
+    if isinstance(seed, int | np.integer):
+        return [int(seed) + car for car in range(count)]
+    if len(seed) != count:
+        raise DrivesimError(f"seed: expected one number or {count} of them, got {len(seed)}.")
+    return list(seed)
+
+
+def _take(observation: Any, car: int) -> Any:
+    """One car's part of a batched observation, as a copy."""
+    if isinstance(observation, dict):
+        return {key: value[car].copy() for key, value in observation.items()}
+    return observation[car].copy()

@@ -1,0 +1,135 @@
+"""World: a track in a look, and the source that episodes draw worlds from."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from drivesim.appearance import PRESETS, Appearance
+from drivesim.camera import Camera
+from drivesim.errors import DrivesimError, check_name
+from drivesim.render import Renderer
+from drivesim.texture import GroundTexture
+from drivesim.track import Track
+from drivesim.track_files import read_track
+from drivesim.track_generation import DIFFICULTIES, SPLITS, generate_track
+
+TrackChoice = int | str | Path | Track
+TrackChoices = None | TrackChoice | Sequence[TrackChoice] | range
+
+# A source keeps the worlds of at most this many tracks; of more, only those in use.
+_KEPT_WORLDS = 64
+
+_LOOK_KEY = 0x100C
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """A track in a look.
+
+    Attributes:
+        track: The road.
+        appearance: Its look.
+    """
+
+    track: Track
+    appearance: Appearance
+    _textures: dict[Camera, GroundTexture] = field(default_factory=dict, repr=False)
+
+    def texture(self, renderer: Renderer) -> GroundTexture:
+        """Return the ground for a renderer's camera; cars in the same world share it."""
+        if renderer.camera not in self._textures:
+            self._textures[renderer.camera] = renderer.texture(self.track, self.appearance)
+        return self._textures[renderer.camera]
+
+
+class WorldSource:
+    """Draws the worlds that episodes take place in.
+
+    Args:
+        track: None for any seed; a seed; a track file (TUM or F1TENTH CSV); a `Track`; or a list of these to draw from.
+        difficulty: Of generated tracks: `easy`, `medium`, `hard`, or `mixed` for all three.
+        split: `train` or `test`: two disjoint families of generated tracks.
+        appearance: `random` (the look belongs to the track's seed; a file's is drawn anew each time), a preset's
+            name, or an `Appearance`.
+    """
+
+    def __init__(
+        self,
+        track: TrackChoices = None,
+        difficulty: str = "medium",
+        split: str = "train",
+        appearance: str | Appearance = "random",
+    ) -> None:
+        check_name("difficulty", difficulty, [*DIFFICULTIES, "mixed"])
+        check_name("split", split, SPLITS)
+        if isinstance(appearance, str):
+            check_name("appearance", appearance, ["random", *PRESETS])
+        self._difficulties = list(DIFFICULTIES) if difficulty == "mixed" else [difficulty]
+        self._split, self._appearance = split, appearance
+        self._choices = None if track is None else [_resolve(choice) for choice in _as_list(track)]
+        if self._choices is not None and not self._choices:
+            raise DrivesimError("track: expected at least one track, got an empty list. Leave track out for any seed.")
+        few = self._choices is not None and len(self._choices) * len(self._difficulties) <= _KEPT_WORLDS
+        self._worlds: dict[tuple, World] | WeakValueDictionary[tuple, World] = {} if few else WeakValueDictionary()
+
+    def draw(self, rng: np.random.Generator) -> World:
+        """Draw a world."""
+        if self._choices is None:
+            choice: int | Track = int(rng.integers(2**31))
+        else:
+            choice = self._choices[rng.integers(len(self._choices))]
+        difficulty = self._difficulties[rng.integers(len(self._difficulties))]
+        look_seed = int(rng.integers(2**31))
+        return self._world(choice, difficulty, look_seed)
+
+    def all(self) -> list[World]:
+        """Return every world of a source with a list of tracks, in its order; `mixed` takes difficulties in turn."""
+        if self._choices is None:
+            raise DrivesimError("track: any seed is allowed, so there is no list of worlds. Give a list of tracks.")
+        return [
+            self._world(choice, self._difficulties[i % len(self._difficulties)], i)
+            for i, choice in enumerate(self._choices)
+        ]
+
+    def _world(self, choice: int | Track, difficulty: str, look_seed: int) -> World:
+        if isinstance(choice, Track):
+            key: tuple = (choice,) if self._appearance != "random" else (choice, look_seed)
+            random_key = [_LOOK_KEY, look_seed]
+        else:
+            key = (choice, difficulty)
+            random_key = [_LOOK_KEY, SPLITS.index(self._split), DIFFICULTIES[difficulty].index, choice]
+        world = self._worlds.get(key)
+        if world is None:
+            track = choice if isinstance(choice, Track) else generate_track(choice, difficulty, self._split)
+            world = World(track, self._look(random_key))
+            if not (isinstance(choice, Track) and self._appearance == "random"):
+                self._worlds[key] = world
+        return world
+
+    def _look(self, random_key: list[int]) -> Appearance:
+        if isinstance(self._appearance, Appearance):
+            return self._appearance
+        if self._appearance == "random":
+            return Appearance.random(np.random.default_rng(random_key))
+        return Appearance.preset(self._appearance)
+
+
+def _as_list(track: TrackChoice | Iterable[TrackChoice]) -> list[TrackChoice]:
+    if isinstance(track, int | np.integer | str | Path | Track):
+        return [track]
+    return list(track)
+
+
+def _resolve(choice: TrackChoice) -> int | Track:
+    if isinstance(choice, Track):
+        return choice
+    if isinstance(choice, int | np.integer) and not isinstance(choice, bool):
+        if choice < 0:
+            raise DrivesimError(f"track: expected a seed of 0 or more, got {choice}.")
+        return int(choice)
+    if isinstance(choice, str | Path):
+        return read_track(choice)
+    raise DrivesimError(f"track: expected a seed, a track file or a Track, got {choice!r}.")
