@@ -35,17 +35,17 @@ QUIET_SECONDS = 60.0  # where files cannot be locked, one that nobody wrote to f
 MAX_BYTES = 400 * MAX_STEPS  # the batches of a partial lap take 200 bytes a step
 
 _PARQUET: dict[str, Any] = {
-    "row_group_size": MAX_STEPS,
     "compression": "zstd",
     "compression_level": 9,
     "use_dictionary": ["mark"],
     "use_byte_stream_split": [name for name in DTYPES if name != "mark"],  # 150 kB where plain pages take 210
-    "store_schema": False,  # would hold the track a second time
+    "store_schema": False,  # it would hold the metadata, and with them the track, a second time
     "write_page_checksum": True,
 }
+_RECORD_SOME = "Record some: python -m agents.record --laps 40 --out"
 _row_values = operator.itemgetter(*DTYPES)
 _DEFAULTS: dict[str, float] = dict.fromkeys(LABELS, float("nan")) | {"mark": 0}
-_UNREADABLE = (OSError, ValueError, TypeError, KeyError, pa.ArrowException)
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError, pa.ArrowException)
 
 
 class LapWriter:
@@ -189,10 +189,13 @@ def write_lap(path: Path | str, lap: Lap) -> None:
         DrivesimError: If it cannot be written.
     """
     path = Path(path)
+    table = lap.to_table()
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with open(temporary, "wb") as file:
-            pq.write_table(lap.to_table(), file, **_PARQUET)
+            with pq.ParquetWriter(file, table.schema, **_PARQUET) as writer:
+                writer.write_table(table, row_group_size=MAX_STEPS)
+                writer.add_key_value_metadata(table.schema.metadata)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -216,12 +219,14 @@ def read_lap(path: Path | str) -> Lap:
     """
     path = Path(path)
     try:
+        if path.suffix not in (".parquet", ".arrows"):
+            raise ValueError(f"expected .parquet or .arrows, came {path.name}")
         if path.suffix == ".arrows":
             return Lap.from_table(*_read_stream(path))
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if file.metadata.num_rows > MAX_STEPS:
                 raise ValueError(f"it declares {file.metadata.num_rows} steps, expected at most {MAX_STEPS}")
-            return Lap.from_table(file.read([name for name in DTYPES], use_threads=False), path.stem)
+            return Lap.from_table(file.read(list(DTYPES), use_threads=False), path.stem)
     except _UNREADABLE as error:
         raise DrivesimError(
             f"{path}: no lap can be read: {' '.join(str(error).split())}. Expected a file that a LapWriter made: "
@@ -252,8 +257,8 @@ def read_laps(paths: Path | str | Iterable[Path | str], strict: bool = False) ->
         laps.append(lap)
         if file.suffix == ".arrows" and not lap.complete:
             lost.append(f"{file}: cut off, or still being recorded: {lap.duration:.1f} s ({len(lap)} steps) are read.")
-    if lost and (strict or not laps):
-        raise DrivesimError("\n".join(lost))
+    if not laps or (strict and lost):
+        raise DrivesimError("\n".join(lost) or f"No laps given. {_RECORD_SOME} DIR")
     return sorted(laps, key=lambda lap: lap.name), lost
 
 
@@ -301,7 +306,8 @@ def new_folder(path: Path | str, append: bool = False) -> Path:
     except OSError as error:
         raise DrivesimError(f"{path}: cannot be made a folder ({error.strerror}): choose another --out.") from error
     if count and not append:
-        raise DrivesimError(f"{path} already holds {count} files: choose another --out, or pass --append to add to it.")
+        what = f"{count} files" if count > 1 else "a file"
+        raise DrivesimError(f"{path} already holds {what}: choose another --out, or pass --append to add to it.")
     return path
 
 
@@ -312,7 +318,7 @@ def _lap_files(paths: Iterable[Path | str]) -> list[Path]:
         found += [file for file in sorted(path.glob("*.arrows")) if file.with_suffix(".parquet") not in found]
         if not found:
             state = "holds no lap" if path.exists() else "is not there"
-            raise DrivesimError(f"{path} {state}. Record some: python -m agents.record --laps 40 --out {path}")
+            raise DrivesimError(f"{path} {state}. {_RECORD_SOME} {path}")
         files |= {file.resolve(): file for file in found}
     return list(files.values())
 

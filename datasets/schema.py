@@ -24,10 +24,8 @@ FORMAT_VERSION = 1
 MARK_BAD = 1  # a bit of `mark`: not to be learned from, as it was rewound or came before a crash
 MARK_CORRECTION = 2  # a bit of `mark`: a person took over from a policy
 
-# A file that declares more is broken, and would ask for gigabytes.
-MAX_STEPS = 10_000_000  # six days at 20 Hz
+MAX_STEPS = 10_000_000  # six days at 20 Hz; a file that declares more is broken, and would ask for gigabytes
 MAX_TRACK_SAMPLES = 10_000_000  # a race track of 25 km has 50,000
-MAX_HZ = 10_000
 
 Columns = dict[str, NDArray[Any]]
 _F64, _F32 = pa.float64(), pa.float32()
@@ -75,8 +73,7 @@ class LapInfo:
         seed: Of the episode; None where there was none.
         appearance: How the world looked, plain JSON.
         environment: Id of the environment.
-        drivesim_version: Version that recorded.
-        commit: Commit that recorded; empty where unknown.
+        drivesim_version, commit: Of the program that recorded; empty where unknown.
         notes: Anything else, plain JSON.
     """
 
@@ -275,7 +272,7 @@ def _check_points(value: ArrayLike) -> Floats:
     points = np.array(value, np.float64)
     if points.ndim != 2 or points.shape[1] != 4 or len(points) < 4 or not (np.abs(points) < 1e9).all():
         raise ValueError(f"expected metres (P, 4), P >= 4, finite, came {points.shape}")
-    step = np.hypot(*(np.roll(points[:, :2], -1, axis=0) - points[:, :2]).T)
+    step = np.hypot(*(np.roll(points, -1, axis=0) - points)[:, :2].T)
     narrowest = (points[:, 2] + points[:, 3]).min()
     if not step.min() > 0 or not narrowest > 0:
         raise ValueError("expected points that differ from their neighbours, and a road wider than 0 m")
@@ -289,8 +286,8 @@ def _check_plain(value: Any, kind: Any) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
     if not isinstance(value, _PLAIN[kind]) or isinstance(value, bool):
         raise TypeError(f"expected {kind}, came {value!r}")
-    if kind is float and not 0 < value <= MAX_HZ:
-        raise ValueError(f"expected more than 0 and at most {MAX_HZ}, came {value}")
+    if kind is float and not 0 < value <= 10_000:
+        raise ValueError(f"expected more than 0 and at most 10,000, came {value}")
     return json.loads(json.dumps(value, allow_nan=False))
 
 

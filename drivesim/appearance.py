@@ -94,8 +94,9 @@ class Appearance:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Appearance":
         """Rebuild a look from `to_dict`'s values, as read from JSON."""
+        arguments: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
         try:
-            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+            return cls(**arguments)
         except TypeError as error:
             known = ", ".join(cls.__dataclass_fields__)
             raise DrivesimError(f"appearance: expected some of {known}; got {sorted(values)}.") from error

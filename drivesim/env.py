@@ -1,11 +1,13 @@
 """Env: one car as a Gymnasium environment; a batch of one on plain floats."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
@@ -35,21 +37,22 @@ class Snapshot:
 
     state: CarState
     worlds: tuple[World, ...]
-    random_states: tuple[dict[str, Any], ...]
+    random_states: tuple[Mapping[str, Any], ...]
     reasons: np.ndarray
 
 
 class DriveEnv(gymnasium.Env):
     """Steering and pedal: `drivesim/Drive-v0`.
 
-    Action: `Box(-1, 1, (2,))`, steering (-1 full left ... +1 full right) and pedal (-1 full brake ... +1 full throttle).
+    Action: `Box(-1, 1, (2,))`: steering, -1 full left ... +1 full right, and pedal, -1 full brake ... +1 full throttle.
     Observation: `Dict(camera, speed)`; see `observation.observation_space`.
 
     Args:
         **arguments: See `scenario.Scenario`.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 20}
+    # Gymnasium reads it from the class and from the instance.
+    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 20}  # noqa: RUF012
     has_pedal: ClassVar[bool] = True
 
     def __init__(self, **arguments: Any) -> None:
@@ -59,7 +62,7 @@ class DriveEnv(gymnasium.Env):
         self.metadata = {**self.metadata, "render_fps": round(self.rules.control_hz)}
         self.camera = self.scenario.camera_or_none()
         self.observation_space = observation_space(self.camera, self.has_pedal)
-        self.action_space = action_space(self.has_pedal)
+        self.action_space: spaces.Box = action_space(self.has_pedal)
         self._source = self.scenario.world_source()
         self._renderer = None if self.camera is None else Renderer(self.camera, self.rules.vehicle)
         self._large: Renderer | None = None
@@ -112,7 +115,7 @@ class DriveEnv(gymnasium.Env):
         return self._observe(), math.fsum(terms.values()), bool(reason) and not truncated, truncated, info
 
     def render(self) -> Any:
-        """Return a frame (480, 480, 3) uint8 in `rgb_array` mode; show it in `human` mode. `rgb_array` needs no display."""
+        """Return a frame (480, 480, 3) uint8 in `rgb_array` mode, which needs no display; show it in `human` mode."""
         if self.render_mode is None:
             raise DrivesimError("render: render_mode is None; make the environment with render_mode='rgb_array'.")
         if self._large is None:
@@ -121,7 +124,7 @@ class DriveEnv(gymnasium.Env):
         if self.render_mode == "rgb_array":
             return frame
         if self._viewer is None:
-            from drivesim.viewer import Viewer  # noqa: PLC0415  (pygame is wanted only with a window)
+            from drivesim.viewer import Viewer
 
             self._viewer = Viewer("drivesim", frame.shape[1], frame.shape[0])
         self._viewer.show(frame, self.metadata["render_fps"])

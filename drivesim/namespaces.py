@@ -6,13 +6,19 @@ functions under the array API's names, and `rows`, which looks up rows of a tabl
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 
-class Namespace(Protocol):
-    """The functions that physics may call; `Any` stands for a float or an array of them."""
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """The functions that physics may call; `Any` stands for a float or an array of them.
+
+    They do what the array API's functions of these names do, except for `floor`, which gives integers, and
+    `rows(table, index)`, which gives the columns of a table's rows.
+    """
 
     sin: Callable[[Any], Any]
     cos: Callable[[Any], Any]
@@ -32,72 +38,57 @@ class Namespace(Protocol):
     zeros_like: Callable[[Any], Any]
 
 
-class _Floats:
-    """Plain Python floats."""
-
-    sin = staticmethod(math.sin)
-    cos = staticmethod(math.cos)
-    tan = staticmethod(math.tan)
-    atan = staticmethod(math.atan)
-    tanh = staticmethod(math.tanh)
-    sqrt = staticmethod(math.sqrt)
-    floor = staticmethod(math.floor)
-    abs = staticmethod(abs)
-
-    @staticmethod
-    def minimum(a: float, b: float) -> float:
-        return a if a < b else b
-
-    @staticmethod
-    def maximum(a: float, b: float) -> float:
-        return a if a > b else b
-
-    @staticmethod
-    def logical_and(a: bool, b: bool) -> bool:
-        return a and b
-
-    @staticmethod
-    def logical_not(a: bool) -> bool:
-        return not a
-
-    @staticmethod
-    def where(condition: bool, a: float, b: float) -> float:
-        return a if condition else b
-
-    @staticmethod
-    def clip(x: float, low: float, high: float) -> float:
-        return low if x < low else high if x > high else x
-
-    @staticmethod
-    def rows(table: Sequence[Sequence[float]], index: int) -> Sequence[float]:
-        return table[index]
-
-    @staticmethod
-    def zeros_like(_: float) -> float:
-        return 0.0
+def _where_float(condition: bool, a: float, b: float) -> float:
+    return a if condition else b
 
 
-class _NumPy:
-    """NumPy arrays, one element a car."""
-
-    sin, cos, tan, atan, tanh, sqrt = np.sin, np.cos, np.tan, np.arctan, np.tanh, np.sqrt
-    minimum, maximum, abs = np.minimum, np.maximum, np.abs
-    logical_and, logical_not = np.logical_and, np.logical_not
-    where, zeros_like = staticmethod(np.where), staticmethod(np.zeros_like)
-
-    @staticmethod
-    def floor(x: np.ndarray) -> np.ndarray:
-        return np.floor(x).astype(np.int64)
-
-    @staticmethod
-    def clip(x: np.ndarray, low: Any, high: Any) -> np.ndarray:
-        # np.clip costs four times as much on a few hundred elements.
-        return np.minimum(np.maximum(x, low), high)
-
-    @staticmethod
-    def rows(table: np.ndarray, index: np.ndarray) -> np.ndarray:
-        return table[index].T
+def _clip_float(x: float, low: float, high: float) -> float:
+    return low if x < low else high if x > high else x
 
 
-FLOATS: Namespace = _Floats()
-NUMPY: Namespace = _NumPy()
+def _floor_array(x: np.ndarray) -> np.ndarray:
+    return np.floor(x).astype(np.int64)
+
+
+def _clip_array(x: np.ndarray, low: Any, high: Any) -> np.ndarray:
+    # np.clip costs four times as much on a few hundred elements.
+    return np.minimum(np.maximum(x, low), high)
+
+
+FLOATS = Namespace(
+    sin=math.sin,
+    cos=math.cos,
+    tan=math.tan,
+    atan=math.atan,
+    tanh=math.tanh,
+    sqrt=math.sqrt,
+    floor=math.floor,
+    abs=abs,
+    minimum=lambda a, b: a if a < b else b,
+    maximum=lambda a, b: a if a > b else b,
+    logical_and=lambda a, b: a and b,
+    logical_not=lambda a: not a,
+    where=_where_float,
+    clip=_clip_float,
+    rows=lambda table, index: table[index],
+    zeros_like=lambda _: 0.0,
+)
+
+NUMPY = Namespace(
+    sin=np.sin,
+    cos=np.cos,
+    tan=np.tan,
+    atan=np.arctan,
+    tanh=np.tanh,
+    sqrt=np.sqrt,
+    floor=_floor_array,
+    abs=np.abs,
+    minimum=np.minimum,
+    maximum=np.maximum,
+    logical_and=np.logical_and,
+    logical_not=np.logical_not,
+    where=np.where,
+    clip=_clip_array,
+    rows=lambda table, index: table[index].T,
+    zeros_like=np.zeros_like,
+)

@@ -19,7 +19,7 @@ PREVIEW = (0.0, 5.0, 10.0, 20.0, 40.0)
 _BOUND = 1000.0
 
 
-def observation_space(camera: Camera | None, has_pedal: bool) -> spaces.Space:
+def observation_space(camera: Camera | None, has_pedal: bool) -> spaces.Space[Any]:
     """Return the space of one car's observation.
 
     With a camera, a frame, (height, width, 3) uint8 RGB; with a pedal, `Dict(camera=frame, speed=(1,) float32 m/s)`.

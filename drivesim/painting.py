@@ -111,7 +111,7 @@ def _cells_near_road(track: Track, window: Window) -> tuple[np.ndarray, np.ndarr
     return row, column, sample
 
 
-def _in_sample_frame(track: Track, sample: np.ndarray, x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+def _in_sample_frame(track: Track, sample: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[Floats, Floats, Floats]:
     """Arc length of centreline samples, and how far ahead and left of them the points `x y` lie, metres."""
     cos, sin = np.cos(track.heading[sample]), np.sin(track.heading[sample])
     dx, dy = x - track.centerline[sample, 0], y - track.centerline[sample, 1]
@@ -184,7 +184,7 @@ def _grained(color: Color, grain: float, seed: int, window: Window) -> Image:
 def _grain_tile(seed: int, size: int) -> Image:
     """A seamless tile of smooth noise, from coarse to fine: (size, size) uint8 around 128."""
     rng = np.random.default_rng(seed)
-    total = np.zeros((_GRAIN_TILE_PIXELS, _GRAIN_TILE_PIXELS), np.float32)
+    total: Floats32 = np.zeros((_GRAIN_TILE_PIXELS, _GRAIN_TILE_PIXELS), np.float32)
     middle = slice(_GRAIN_TILE_PIXELS, 2 * _GRAIN_TILE_PIXELS)
     for cells, weight in ((16, 1.0), (48, 0.8), (128, 0.6), (256, 0.5)):
         coarse = np.tile(rng.standard_normal((cells, cells)).astype(np.float32), (3, 3))

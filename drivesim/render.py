@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -16,7 +17,8 @@ from drivesim.appearance import Appearance
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats, pose_matrix
-from drivesim.texture import GroundTexture, Image
+from drivesim.painting import Image
+from drivesim.texture import GroundTexture
 from drivesim.track import Track
 from drivesim.vehicle import VehicleParams
 
@@ -76,10 +78,7 @@ class Renderer:
             self._draw_into(frames, textures, poses)
             return frames
         cuts = np.linspace(0, len(poses), self.threads + 1).astype(int)
-        jobs = [
-            self._pool.submit(self._draw_into, frames[a:b], textures[a:b], poses[a:b])
-            for a, b in zip(cuts[:-1], cuts[1:], strict=True)
-        ]
+        jobs = [self._pool.submit(self._draw_into, frames[a:b], textures[a:b], poses[a:b]) for a, b in pairwise(cuts)]
         for job in jobs:
             job.result()
         return frames
@@ -210,12 +209,12 @@ def _car_sprite(camera: Camera, vehicle: VehicleParams) -> _Sprite | None:
         return None
     canvas = np.zeros((height * fine, width * fine, 4), np.uint8)
     length = front - rear
-    for shape, color in (
+    for shape, paint in (
         (body, (200, 30, 40, 255)),
         (polygon(rear + 0.62 * length, rear + 0.76 * length, 0.8 * half), (25, 30, 40, 255)),
         (polygon(rear + 0.12 * length, rear + 0.22 * length, 0.8 * half), (25, 30, 40, 255)),
     ):
-        cv2.fillPoly(canvas, [np.rint((shape - low + 0.5) * fine - 0.5).astype(np.int32)], color)
+        cv2.fillPoly(canvas, [np.rint((shape - low + 0.5) * fine - 0.5).astype(np.int32)], paint)
     small = cv2.resize(canvas.astype(np.float32), (int(width), int(height)), interpolation=cv2.INTER_AREA)
     # The canvas is black where transparent, so its average is already multiplied by alpha.
     color = np.rint(small[..., :3] * 255).astype(np.uint16)

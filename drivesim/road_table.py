@@ -92,7 +92,8 @@ class RoadTable:
 
     def _make_room(self, count: int) -> None:
         """Drop tracks that no car drives on and, where that is not enough, double the table."""
-        kept = {track: self._slots[track] for track in self._slots if track in set(self._tracks)}
+        driven = set(self._tracks)
+        kept = {track: slot for track, slot in self._slots.items() if track in driven}
         needed = sum(rows for _, rows in kept.values()) + count
         size = len(self.road.table)
         table = np.zeros((size if 2 * needed <= size else 2 * needed, COLUMNS))
@@ -102,6 +103,6 @@ class RoadTable:
             self._slots[track] = (self._used, rows)
             self._used += rows
         self.road = self.road._replace(table=table)
-        for car, track in enumerate(self._tracks):
-            if track in self._slots:
-                self.road.first[car] = self._slots[track][0]
+        for car, driven_track in enumerate(self._tracks):
+            if driven_track in kept:
+                self.road.first[car] = self._slots[driven_track][0]

@@ -89,7 +89,9 @@ class Scenario:
         """Return the source of the episodes' worlds."""
         return WorldSource(self.track, self.difficulty, self.split, self.appearance)
 
-    def start_values(self, length: float, rng: np.random.Generator, options: dict[str, Any]) -> tuple[float, ...]:
+    def start_values(
+        self, length: float, rng: np.random.Generator, options: dict[str, Any]
+    ) -> tuple[float, float, float]:
         """Draw where an episode starts: arc length, lateral offset, heading error; metres and radians.
 
         Args:

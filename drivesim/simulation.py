@@ -251,3 +251,11 @@ def _sample(road: Road, s: Any, xp: Namespace) -> tuple[Any, ...]:
     nearest = xp.floor(s / road.spacing + 0.5)
     x, y, cos, sin, curvature, left, right, heading = xp.rows(road.table, road.first + nearest % road.count)
     return x, y, cos, sin, curvature, left, right, heading, s - nearest * road.spacing
+
+
+def centerline_at(road: Road, s: Any, xp: Namespace) -> tuple[Any, Any, Any]:
+    """Return the centreline's point and heading at arc length `s`: x, y in metres, world, and radians."""
+    x, y, cos, sin, curvature, _, _, heading, along = _sample(road, s, xp)
+    # A sample is at most half a spacing away: the arc and its second-order parabola are the same there.
+    bend = 0.5 * curvature * along * along
+    return x + along * cos - bend * sin, y + along * sin + bend * cos, heading + curvature * along

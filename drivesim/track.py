@@ -129,7 +129,7 @@ class Track:
         dx, dy = xy[..., 0] - self.centerline[index, 0], xy[..., 1] - self.centerline[index, 1]
         cos, sin, curvature = np.cos(self.heading[index]), np.sin(self.heading[index]), self.curvature[index]
         along, left = cos * dx + sin * dy, cos * dy - sin * dx
-        return arc_coordinates(index * self.spacing, along, left, curvature, self.length)
+        return arc_coordinates(np.multiply(index, self.spacing), along, left, curvature, self.length)
 
     def edges(self) -> tuple[Floats, Floats]:
         """Return the left and the right edge, each (M, 2) metres, world."""

@@ -15,7 +15,7 @@ from drivesim.errors import DrivesimError, check_name
 from drivesim.geometry import Floats
 from drivesim.track import Track
 
-SPLITS = ("train", "test")
+SPLITS = ("train", "test", "validation")
 WIDTH_RANGE = (6.0, 10.0)
 
 # Between two stretches of road there is always room for both halves and this much grass, metres.

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
@@ -16,7 +17,7 @@ from drivesim.render import Renderer
 from drivesim.reward import reward_terms
 from drivesim.road_table import RoadTable
 from drivesim.scenario import Scenario, check_options
-from drivesim.simulation import CarState, EndReason, StepResult, cars_at, start_state, step, where_cars
+from drivesim.simulation import CarState, EndReason, cars_at, start_state, step, where_cars
 from drivesim.world import World
 
 _REASON_NAMES = np.array([None, *(reason.name.lower() for reason in list(EndReason)[1:])], object)
@@ -34,7 +35,8 @@ class DriveVectorEnv(VectorEnv):
         **arguments: See `scenario.Scenario`.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "autoreset_mode": AutoresetMode.NEXT_STEP}
+    # Gymnasium reads it from the class and from the instance.
+    metadata = {"render_modes": ["rgb_array"], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
     has_pedal: ClassVar[bool] = True
 
     def __init__(
@@ -56,7 +58,7 @@ class DriveVectorEnv(VectorEnv):
         self.render_mode = self.scenario.render_mode
         self.camera = self.scenario.camera_or_none()
         self.single_observation_space = observation_space(self.camera, self.has_pedal)
-        self.single_action_space = action_space(self.has_pedal)
+        self.single_action_space: spaces.Box = action_space(self.has_pedal)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._source = self.scenario.world_source()
@@ -98,7 +100,7 @@ class DriveVectorEnv(VectorEnv):
         """
         if not self._worlds:
             raise DrivesimError("step: no episode is running; call reset() first.")
-        values = check_actions(actions, self.action_space.shape)
+        values = check_actions(actions, (self.num_envs, *self.single_action_space.shape))
         applied = np.minimum(np.maximum(values, -1.0), 1.0)
         clipped = (applied != values).any(axis=1)
         if not self.has_pedal:
@@ -211,7 +213,7 @@ class DriveVectorEnv(VectorEnv):
             return self._everyone
         if not (isinstance(mask, np.ndarray) and mask.dtype == bool and mask.shape == (self.num_envs,) and mask.any()):
             raise DrivesimError(
-                f"reset option reset_mask: expected a bool array of shape ({self.num_envs},) with one True, got {mask!r}."
+                f"reset option reset_mask: expected a bool array ({self.num_envs},) with a True in it, got {mask!r}."
             )
         if not self._worlds and not mask.all():
             raise DrivesimError("reset option reset_mask: the first reset starts all cars; leave the mask out.")
@@ -226,13 +228,14 @@ class DriveVectorEnv(VectorEnv):
         if not self._worlds:
             self._worlds = [None] * self.num_envs  # type: ignore[list-item]
         starts = np.zeros((3, len(cars)))
-        for i, car in enumerate(cars):
+        for i, car in enumerate(cars.tolist()):
             self._worlds[car] = worlds[car] if worlds is not None else self._source.draw(self._rngs[car])
             track = self._worlds[car].track
             self._roads.assign(car, track)
             starts[:, i] = self.scenario.start_values(track.length, self._rngs[car], options)
+        s, lateral, heading_error = starts
         speed = np.full(len(cars), float(options.get("speed", self.rules.cruise_speed or 0.0)))
-        started = start_state(cars_at(self._roads.road, cars), *starts, speed, NUMPY)
+        started = start_state(cars_at(self._roads.road, cars), s, lateral, heading_error, speed, NUMPY)
         if len(cars) == self.num_envs:
             self._state = started
         else:
@@ -253,7 +256,7 @@ class DriveVectorEnv(VectorEnv):
     def _restart(self, ended: np.ndarray, final_info: dict[str, Any]) -> dict[str, Any]:
         """Same-step autoreset: start anew the cars that ended, keeping their last observation and info."""
         final = np.full(self.num_envs, None, object)
-        for car in np.flatnonzero(ended):
+        for car in np.flatnonzero(ended).tolist():
             final[car] = _take(self._observation, car)
         self._start(ended, {})
         self._observation = self._observe(ended)

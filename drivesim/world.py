@@ -1,8 +1,9 @@
 """World: a track in a look, and the source that episodes draw worlds from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -73,7 +74,7 @@ class WorldSource:
         if self._choices is not None and not self._choices:
             raise DrivesimError("track: expected at least one track, got an empty list. Leave track out for any seed.")
         few = self._choices is not None and len(self._choices) * len(self._difficulties) <= _KEPT_WORLDS
-        self._worlds: dict[tuple, World] | WeakValueDictionary[tuple, World] = {} if few else WeakValueDictionary()
+        self._worlds: MutableMapping[tuple[Any, ...], World] = {} if few else WeakValueDictionary()
 
     def draw(self, rng: np.random.Generator) -> World:
         """Draw a world."""
@@ -96,7 +97,7 @@ class WorldSource:
 
     def _world(self, choice: int | Track, difficulty: str, look_seed: int) -> World:
         if isinstance(choice, Track):
-            key: tuple = (choice,) if self._appearance != "random" else (choice, look_seed)
+            key: tuple[Any, ...] = (choice,) if self._appearance != "random" else (choice, look_seed)
             random_key = [_LOOK_KEY, look_seed]
         else:
             key = (choice, difficulty)

@@ -1,0 +1,1 @@
+"""agents: drivers and how they learn."""

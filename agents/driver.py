@@ -1,0 +1,44 @@
+"""Driver: whatever turns what a car sees into an action."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from drivesim.errors import DrivesimError
+from drivesim.vector_env import DriveVectorEnv
+
+
+class Driver(Protocol):
+    """Drives cars of a vector environment.
+
+    Attributes:
+        name: For tables and laps.
+        needs_frames: Whether the environment must have a camera.
+    """
+
+    name: str
+    needs_frames: bool
+
+    def act(self, env: DriveVectorEnv, observation: Any, cars: np.ndarray) -> np.ndarray:
+        """Return actions (K, A) float64 for the cars (K,) of `env`, given the observation of all its N cars."""
+        ...
+
+
+class StraightDriver:
+    """The baseline that does nothing: wheel straight, pedal a little down."""
+
+    name = "straight"
+    needs_frames = False
+
+    def act(self, env: DriveVectorEnv, observation: Any, cars: np.ndarray) -> np.ndarray:
+        """See `Driver.act`."""
+        actions = np.zeros((len(cars), env.single_action_space.shape[0]))
+        actions[:, 1:] = 0.3
+        return actions
+
+
+def frames_of(observation: Any, env: DriveVectorEnv) -> np.ndarray:
+    """Return the frames (N, H, W, 3) of an observation."""
+    if env.camera is None:
+        raise DrivesimError("camera: this driver sees frames; make the environment with a camera.")
+    return observation["camera"] if env.has_pedal else observation

@@ -1,0 +1,105 @@
+"""Expert: a privileged scripted driver, pure pursuit and a speed profile.
+
+Pure pursuit after Coulter, *Implementation of the Pure Pursuit Path Tracking Algorithm* (1992), from the rear axle. The
+speed profile takes each bend at a share of the grip, and slows down and speeds up within the car's limits.
+"""
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from drivesim.geometry import Floats
+from drivesim.namespaces import NUMPY
+from drivesim.simulation import centerline_at, cruise_pedal
+from drivesim.track import Track
+from drivesim.vector_env import DriveVectorEnv
+from drivesim.vehicle import GRAVITY, VehicleParams
+
+# The point that is steered for lies this far ahead: wheelbases, and seconds of driving more.
+_LOOKAHEAD_WHEELBASES, _LOOKAHEAD_TIME = 0.75, 0.5
+
+# Shares of the car's limits that the speed profile uses.
+_GRIP_SHARE, _BRAKING_SHARE, _ACCELERATION_SHARE = 0.4, 0.6, 0.8
+_TOP_SPEED_SHARE = 0.75
+_PROFILE_SPACING = 2.0
+
+
+class ExpertDriver:
+    """Follows the centreline; knows the road and the car's state."""
+
+    name = "expert"
+    needs_frames = False
+
+    def __init__(self) -> None:
+        self._profiles: WeakKeyDictionary[Track, Floats] = WeakKeyDictionary()
+
+    def act(self, env: DriveVectorEnv, observation: Any, cars: np.ndarray) -> np.ndarray:
+        """See `agents.driver.Driver.act`."""
+        vehicle, params = env.state.vehicle, env.rules.vehicle
+        ahead = lookahead(vehicle.speed, params)
+        x, y, _ = centerline_at(env.road, env.state.s - params.cg_to_rear + ahead, NUMPY)
+        curvature = pursuit_curvature(env.poses, np.column_stack([x, y]), params)
+        # The second term is what slip asks for beyond the geometry: the car's steady-state understeer.
+        angle = np.arctan(params.wheelbase * curvature) + understeer(params) * vehicle.speed**2 * curvature
+        steering = np.clip(-angle / params.max_steering_angle, -1.0, 1.0)
+        if not env.has_pedal:
+            return steering[cars, None]
+        pedal = [self._pedal(env.worlds[car].track, env.state.s[car], vehicle.speed[car], params) for car in cars]
+        return np.column_stack([steering[cars], pedal])
+
+    def _pedal(self, track: Track, s: float, speed: float, params: VehicleParams) -> float:
+        profile = self._profiles.get(track)
+        if profile is None:
+            profile = self._profiles[track] = speed_profile(track, params)
+        target = profile[int((s + 0.2 * speed) / _PROFILE_SPACING) % len(profile)]
+        return float(cruise_pedal(speed, target, params, NUMPY))
+
+
+def lookahead(speed: Floats, params: VehicleParams) -> Floats:
+    """Distance from the rear axle to the point that is steered for, metres."""
+    return _LOOKAHEAD_WHEELBASES * params.wheelbase + _LOOKAHEAD_TIME * speed
+
+
+def pursuit_curvature(poses: Floats, targets: Floats, params: VehicleParams) -> Floats:
+    """Curvature of the arc on which a car's rear axle meets its target, tangent to the car's axis.
+
+    Args:
+        poses: (N, 3) x y heading of the centres of gravity, metres and radians, world.
+        targets: (N, 2) metres, world.
+        params: The car.
+
+    Returns:
+        (N,) 1/m, positive left.
+    """
+    cos, sin = np.cos(poses[:, 2]), np.sin(poses[:, 2])
+    dx = targets[:, 0] - poses[:, 0] + params.cg_to_rear * cos
+    dy = targets[:, 1] - poses[:, 1] + params.cg_to_rear * sin
+    left = cos * dy - sin * dx
+    return 2 * left / (dx**2 + dy**2)
+
+
+def understeer(params: VehicleParams) -> float:
+    """Understeer gradient, radians of wheel per m/s^2 of lateral acceleration (Rajamani 2012, section 3.3)."""
+    if params.model == "kinematic":
+        return 0.0
+    front_load = params.mass * params.cg_to_rear / params.wheelbase
+    rear_load = params.mass * params.cg_to_front / params.wheelbase
+    return front_load / params.cornering_stiffness_front - rear_load / params.cornering_stiffness_rear
+
+
+def speed_profile(track: Track, params: VehicleParams) -> Floats:
+    """Speed to drive at every `_PROFILE_SPACING` metres of a track: (K,) m/s."""
+    count = max(int(track.length / _PROFILE_SPACING), 1)
+    at = np.arange(count) * _PROFILE_SPACING
+    curvature = np.abs(track.curvature_at(at))
+    grip = _GRIP_SHARE * params.friction * GRAVITY
+    speed = np.minimum(np.sqrt(grip / np.maximum(curvature, 1e-6)), _TOP_SPEED_SHARE * params.max_speed)
+    braking = 2 * _BRAKING_SHARE * min(params.max_braking, params.friction * GRAVITY) * _PROFILE_SPACING
+    accelerating = 2 * _ACCELERATION_SHARE * params.max_acceleration * _PROFILE_SPACING
+    # Twice around, so that the end of the lap knows its beginning.
+    for i in [*range(count - 1, -1, -1)] * 2:
+        speed[i] = min(speed[i], np.sqrt(speed[(i + 1) % count] ** 2 + braking))
+    for i in [*range(count)] * 2:
+        speed[i] = min(speed[i], np.sqrt(speed[i - 1] ** 2 + accelerating))
+    return speed

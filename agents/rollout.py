@@ -1,0 +1,194 @@
+"""Rollout: a driver in a vector environment, one drive a world; every command that drives uses it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from agents.driver import Driver
+from datasets.schema import LAP_SCHEMA
+from drivesim.camera import Camera
+from drivesim.geometry import Floats
+from drivesim.simulation import wheel_clearance
+from drivesim.namespaces import NUMPY
+from drivesim.vector_env import DriveVectorEnv, SteerVectorEnv
+from drivesim.world import World
+
+# The injected noise forgets half of itself in this time, seconds.
+_NOISE_HALF_LIFE = 0.5
+
+
+@dataclass(frozen=True)
+class Course:
+    """How to drive.
+
+    Attributes:
+        has_pedal: Whether the driver works the pedal too (`Drive-v0`), or a cruise controller does (`Steer-v0`).
+        camera: Of the cars; None where the driver needs none.
+        put_back_beyond: A car farther than this from the centreline is put back on it, metres; None never does.
+        put_back_off_road: Whether a car with a wheel off the road is put back on the centreline.
+        noise: Standard deviation of the noise added to the driver's steering (DART, Laskey et al. 2017).
+        time_limit: Of each drive, seconds; None for a lap at 3 m/s.
+        threads: Threads that draw.
+        scenario: Further arguments of the environment (`vehicle`, `control_hz`, `cruise_speed`, ...).
+    """
+
+    has_pedal: bool = False
+    camera: Camera | None = None
+    put_back_beyond: float | None = None
+    put_back_off_road: bool = False
+    noise: float = 0.0
+    time_limit: float | None = None
+    threads: int = 2
+    scenario: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Drive:
+    """What one car did on one road.
+
+    Attributes:
+        world: Where.
+        columns: The lap's columns, (T,) each, as in `datasets.schema.LAP_SCHEMA`; and `clearance`, metres from the
+            outermost wheel to the road's edge, and `heading_error`, radians, both when the step began.
+        put_back: (T,) bool, whether the car was put back after the step.
+        departed: (T,) bool, whether a wheel was off the road after the step.
+        end_reason: Why it ended: see `drivesim.simulation.EndReason`.
+        progress: New arc length, metres.
+    """
+
+    world: World
+    columns: dict[str, np.ndarray]
+    put_back: np.ndarray
+    departed: np.ndarray
+    end_reason: str | None
+    progress: float
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds driven."""
+        return len(self.put_back) * float(self.columns["time"][1] - self.columns["time"][0])
+
+
+def drive(
+    driver: Driver,
+    worlds: Sequence[World],
+    course: Course,
+    rng: np.random.Generator | None = None,
+    on_step: Callable[[float], None] | None = None,
+) -> list[Drive]:
+    """Drive a lap in each world, all at once.
+
+    Args:
+        driver: Who drives.
+        worlds: Where, one car each.
+        course: How.
+        rng: Of the noise; needed where there is any.
+        on_step: Told, after every step, the share of the cars that have ended.
+
+    Returns:
+        One `Drive` a world, in their order.
+    """
+    env = make_env(len(worlds), course)
+    observation, info = env.reset(seed=0, options={"worlds": list(worlds)})
+    cars = np.arange(len(worlds))
+    rows: list[dict[str, np.ndarray]] = []
+    put_backs, departures = [], []
+    lengths = np.zeros(len(worlds), np.int64)
+    reasons = np.full(len(worlds), None, object)
+    noise = np.zeros(len(worlds))
+    while len(cars):
+        wanted = np.zeros(env.action_space.shape)
+        wanted[cars] = driver.act(env, observation, cars)
+        noise = _next_noise(noise, course, env.rules.dt, rng)
+        applied = wanted.copy()
+        applied[:, 0] += noise
+        before = _row(env)
+        observation, _, terminated, truncated, info = env.step(applied)
+        rows.append({**before, **_actions(info, wanted, course)})
+        off_road = info["clearance"] < 0
+        away = course.put_back_off_road & off_road
+        if course.put_back_beyond is not None:
+            away = away | (np.abs(info["lateral_error"]) > course.put_back_beyond)
+        ended = terminated | truncated
+        away = away & ~ended
+        put_backs.append(away)
+        departures.append(off_road)
+        lengths[cars] += 1
+        reasons[ended] = info["end_reason"][ended] if ended.any() else None
+        if away.any():
+            chosen = np.flatnonzero(away)
+            observation = env.place(chosen, info["s"][chosen], info["speed"][chosen])
+        cars = np.flatnonzero(~ended)
+        if on_step is not None:
+            on_step(1 - len(cars) / len(worlds))
+    progress = env.state.progress
+    env.close()
+    columns = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
+    put_back, departed = np.stack(put_backs, axis=1), np.stack(departures, axis=1)
+    return [
+        Drive(
+            world=world,
+            columns={name: values[car, :length] for name, values in columns.items()},
+            put_back=put_back[car, :length],
+            departed=departed[car, :length],
+            end_reason=reasons[car],
+            progress=float(progress[car]),
+        )
+        for car, (world, length) in enumerate(zip(worlds, lengths, strict=True))
+    ]
+
+
+def make_env(cars: int, course: Course) -> DriveVectorEnv:
+    """Make the environment that a course asks for; cars whose drive has ended stand still in it."""
+    kind = DriveVectorEnv if course.has_pedal else SteerVectorEnv
+    return kind(
+        cars,
+        autoreset_mode="Disabled",
+        camera=course.camera,
+        time_limit=course.time_limit,
+        threads=course.threads,
+        # Whoever is put back is not judged by the environment's own limit.
+        off_road_margin=5.0 if course.put_back_off_road or course.put_back_beyond else 0.0,
+        **course.scenario,
+    )
+
+
+def _row(env: DriveVectorEnv) -> dict[str, np.ndarray]:
+    """The lap's columns that tell the state in which a step begins."""
+    state = env.state
+    return {
+        "time": state.time,
+        **{name: getattr(state.vehicle, name) for name in state.vehicle._fields},
+        "s": state.s,
+        "lateral_error": state.lateral,
+        "heading_error": state.heading_error,
+        "clearance": wheel_clearance(state, env.road, env.rules.vehicle, NUMPY),
+    }
+
+
+def _actions(info: dict[str, Any], wanted: np.ndarray, course: Course) -> dict[str, np.ndarray]:
+    """The lap's columns that tell what was done, and what the driver wanted."""
+    wanted = np.clip(wanted, -1.0, 1.0)
+    unknown = np.full(len(wanted), np.nan)
+    return {
+        "steering": info["steering"],
+        "pedal": info["pedal"],
+        "steering_label": wanted[:, 0],
+        "pedal_label": wanted[:, 1] if course.has_pedal else unknown,
+        "mark": np.zeros(len(wanted), np.uint8),
+    }
+
+
+def _next_noise(noise: Floats, course: Course, dt: float, rng: np.random.Generator | None) -> Floats:
+    """First-order autoregressive noise of the course's standard deviation."""
+    if course.noise == 0 or rng is None:
+        return noise
+    kept = 0.5 ** (dt / _NOISE_HALF_LIFE)
+    return kept * noise + course.noise * np.sqrt(1 - kept**2) * rng.standard_normal(len(noise))
+
+
+def lap_columns(a_drive: Drive) -> dict[str, np.ndarray]:
+    """Return a drive's columns as a lap's."""
+    return {name: a_drive.columns[name] for name in LAP_SCHEMA.names}

@@ -1,0 +1,32 @@
+"""Command: what every command line of the project does around its own work."""
+
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import tyro
+
+from drivesim.errors import DrivesimError
+
+Args = TypeVar("Args")
+
+
+def run_command(main: Callable[[Args], int | None], arguments: type[Args], description: str | None) -> None:
+    """Read the command line into `arguments`, run `main` and exit.
+
+    Exit codes: what `main` returns (None is 0); 2 for wrong use, with one sentence on standard error; 130 when
+    interrupted.
+
+    Args:
+        main: Does the work.
+        arguments: A dataclass with a docstring under each field.
+        description: The module's docstring, for `--help`.
+    """
+    try:
+        sys.exit(main(tyro.cli(arguments, description=description)) or 0)
+    except DrivesimError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
