@@ -1,28 +1,25 @@
-"""Recording laps and reading them: one file a lap, and at most the last second lost when the power goes.
+"""Recording laps: one file a lap, and at most the last second lost when the power goes.
 
 While a lap is driven, `lap-000001.arrows` grows by one batch a second, each on the disk before the next begins. Closing
-it makes `lap-000001.parquet`, whole or not at all, and removes the first. The `.arrows` of a dead recorder is read up
-to its last whole batch, and `recover` turns it into Parquet. Nothing is unpickled.
+it makes `lap-000001.parquet`, whole or not at all, and removes the first. `recover` turns the `.arrows` of a dead
+recorder, up to its last whole batch, into Parquet.
 """
 
 import io
-import json
 import operator
 import os
 import re
 import time
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import ArrayLike
 
-from datasets.schema import DTYPES, LABELS, LAP_SCHEMA, MAX_STEPS, Columns, Lap, LapInfo, check_columns
+from datasets.lap_files import read_lap, stamp, sync_folder, write_lap
+from datasets.schema import DTYPES, LABELS, LAP_SCHEMA, MAX_STEPS, Columns, LapInfo, check_columns
 from drivesim.errors import DrivesimError
 
 try:
@@ -32,20 +29,9 @@ except ImportError:  # Windows
 
 FLUSH_SECONDS = 1.0  # of driving, and of the clock: what a crash may cost
 QUIET_SECONDS = 60.0  # where files cannot be locked, one that nobody wrote to for so long has no writer
-MAX_BYTES = 400 * MAX_STEPS  # the batches of a partial lap take 200 bytes a step
 
-_PARQUET: dict[str, Any] = {
-    "compression": "zstd",
-    "compression_level": 9,
-    "use_dictionary": ["mark"],
-    "use_byte_stream_split": [name for name in DTYPES if name != "mark"],  # 150 kB where plain pages take 210
-    "store_schema": False,  # it would hold the metadata, and with them the track, a second time
-    "write_page_checksum": True,
-}
-_RECORD_SOME = "Record some: python -m agents.record --laps 40 --out"
 _row_values = operator.itemgetter(*DTYPES)
 _DEFAULTS: dict[str, float] = dict.fromkeys(LABELS, float("nan")) | {"mark": 0}
-_UNREADABLE = (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError, pa.ArrowException)
 
 
 class LapWriter:
@@ -96,8 +82,7 @@ class LapWriter:
         Raises:
             DrivesimError: If there is a fault, which leaves all of them out; or if the disk is full.
         """
-        if self._fd < 0 or self._failed:
-            raise DrivesimError(f"{self.name} is closed, no step can be added: start another LapWriter.")
+        self._check_open()
         count = np.size(columns.get("time", ()))
         defaults = {name: np.full(count, value) for name, value in _DEFAULTS.items()}
         cast, faults = check_columns({**defaults, **columns}, self._time)
@@ -116,6 +101,7 @@ class LapWriter:
 
         It reaches the disk with the next batch.
         """
+        self._check_open()
         self._marks.append((max(0, start), min(stop, self._steps), flags & 255))
 
     def close(self) -> None:
@@ -150,6 +136,10 @@ class LapWriter:
         """Close the lap, also after an exception."""
         self.close()
 
+    def _check_open(self) -> None:
+        if self._fd < 0 or self._failed:
+            raise DrivesimError(f"{self.name} is closed, nothing can be added: start another LapWriter.")
+
     def _flush(self) -> None:
         rows, self._rows = self._rows, []
         if rows or self._marks:
@@ -158,8 +148,8 @@ class LapWriter:
 
     def _write_batch(self, columns: Columns) -> None:
         batch = pa.record_batch(list(columns.values()), schema=LAP_SCHEMA)
-        marks, self._marks = json.dumps(self._marks).encode(), []
-        self._stream.write_batch(batch, {b"marks": marks, b"crc32": b"%d" % _checksum(batch, marks)})
+        notes, self._marks = stamp(batch, self._marks), []
+        self._stream.write_batch(batch, notes)
         self._write()
 
     def _write(self) -> None:
@@ -180,86 +170,6 @@ class LapWriter:
                 "Make room: the next recording into this folder turns it into a whole file."
             ) from error
         self._size, self._clock = self._size + len(data), time.monotonic()
-
-
-def write_lap(path: Path | str, lap: Lap) -> None:
-    """Write a lap as Parquet: `path` holds the whole of it, or what it held before.
-
-    Raises:
-        DrivesimError: If it cannot be written.
-    """
-    path = Path(path)
-    table = lap.to_table()
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            with pq.ParquetWriter(file, table.schema, **_PARQUET) as writer:
-                writer.write_table(table, row_group_size=MAX_STEPS)
-                writer.add_key_value_metadata(table.schema.metadata)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        if os.name == "posix":  # the name is on the disk when its folder is
-            folder = os.open(path.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
-    except OSError as error:
-        raise DrivesimError(
-            f"{path}: cannot write ({error.strerror or error}). Make room, or choose another --out."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def read_lap(path: Path | str) -> Lap:
-    """Read one lap: a whole `.parquet`, or an `.arrows` up to where it was cut off.
-
-    Raises:
-        DrivesimError: If it holds no lap that can be read; the message names every fault.
-    """
-    path = Path(path)
-    try:
-        if path.suffix not in (".parquet", ".arrows"):
-            raise ValueError(f"expected .parquet or .arrows, came {path.name}")
-        if path.suffix == ".arrows":
-            return Lap.from_table(*_read_stream(path))
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            if file.metadata.num_rows > MAX_STEPS:
-                raise ValueError(f"it declares {file.metadata.num_rows} steps, expected at most {MAX_STEPS}")
-            return Lap.from_table(file.read(list(DTYPES), use_threads=False), path.stem)
-    except _UNREADABLE as error:
-        raise DrivesimError(
-            f"{path}: no lap can be read: {' '.join(str(error).split())}. Expected a file that a LapWriter made: "
-            "copy it again from where it is whole, or remove it."
-        ) from error
-
-
-def read_laps(paths: Path | str | Iterable[Path | str], strict: bool = False) -> tuple[list[Lap], list[str]]:
-    """Read every lap of a folder, or of several folders and files.
-
-    Args:
-        paths: A folder, or folders and files.
-        strict: Whether a lap that is partial or cannot be read is an error.
-
-    Returns:
-        The laps by name, and one sentence for each file that is partial or could not be read.
-
-    Raises:
-        DrivesimError: If there is no lap, or under `strict`.
-    """
-    laps, lost = [], []
-    for file in _lap_files([paths] if isinstance(paths, str | Path) else paths):
-        try:
-            lap = read_lap(file if file.exists() else file.with_suffix(".parquet"))  # closed since it was listed
-        except DrivesimError as error:
-            lost.append(str(error))
-            continue
-        laps.append(lap)
-        if file.suffix == ".arrows" and not lap.complete:
-            lost.append(f"{file}: cut off, or still being recorded: {lap.duration:.1f} s ({len(lap)} steps) are read.")
-    if not laps or (strict and lost):
-        raise DrivesimError("\n".join(lost) or f"No laps given. {_RECORD_SOME} DIR")
-    return sorted(laps, key=lambda lap: lap.name), lost
 
 
 def recover(folder: Path | str) -> list[str]:
@@ -311,57 +221,6 @@ def new_folder(path: Path | str, append: bool = False) -> Path:
     return path
 
 
-def _lap_files(paths: Iterable[Path | str]) -> list[Path]:
-    files: dict[Path, Path] = {}
-    for path in map(Path, paths):
-        found = [path] if path.is_file() else sorted(path.glob("*.parquet"))
-        found += [file for file in sorted(path.glob("*.arrows")) if file.with_suffix(".parquet") not in found]
-        if not found:
-            state = "holds no lap" if path.exists() else "is not there"
-            raise DrivesimError(f"{path} {state}. {_RECORD_SOME} {path}")
-        files |= {file.resolve(): file for file in found}
-    return list(files.values())
-
-
-def _read_stream(path: Path) -> tuple[pa.Table, str, bool]:
-    """Read the whole batches of a partial lap: table, name, and whether its writer ended it."""
-    if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"it has {path.stat().st_size} bytes, expected at most {MAX_BYTES}")
-    source = pa.BufferReader(path.read_bytes())
-    reader = pa.ipc.open_stream(source)
-    batches, marks, complete = [], [], False
-    try:
-        while True:
-            end = source.tell()
-            batch, notes = reader.read_next_batch_with_custom_metadata()
-            batch.validate(full=True)
-            if int(notes[b"crc32"]) != _checksum(batch, notes[b"marks"]):
-                break
-            batches.append(batch)
-            marks += json.loads(notes[b"marks"])
-    except StopIteration:
-        complete = source.tell() - end == 8  # the end-of-stream marker, which only `close` writes
-    except _UNREADABLE:
-        pass  # cut off in this batch
-    if not batches:
-        raise ValueError(f"none of its {path.stat().st_size} bytes make a whole second of driving")
-    table = pa.Table.from_batches(batches)
-    if marks:
-        mark = table.column("mark").to_numpy().copy()
-        for start, stop, flags in marks:
-            mark[start:stop] |= flags
-        table = table.set_column(table.column_names.index("mark"), LAP_SCHEMA.field("mark"), [mark])
-    return table, path.stem, complete
-
-
-def _checksum(batch: pa.RecordBatch, marks: bytes) -> int:
-    """CRC-32 of a batch: after a power cut a file may have its length, and zeros for its end."""
-    value = zlib.crc32(marks)
-    for column in batch.columns:
-        value = zlib.crc32(column.to_numpy().tobytes(), value)
-    return value
-
-
 def _plausible(row: Mapping[str, float], after: float) -> bool:
     """Whether a step is right beyond doubt; `check_columns` decides on the others, and says what is wrong."""
     try:
@@ -400,6 +259,7 @@ def _create(folder: Path) -> tuple[Path, int]:
             elif partial.with_suffix(".parquet").exists():  # another writer closed it since the folder was listed
                 _remove(partial, fd)
             else:
+                sync_folder(folder)
                 return partial, fd
     except OSError as error:
         raise DrivesimError(f"{folder}: cannot record there ({error.strerror}): choose another --out.") from error

@@ -26,7 +26,6 @@ MARK_CORRECTION = 2  # a bit of `mark`: a person took over from a policy
 
 MAX_STEPS = 10_000_000  # six days at 20 Hz; a file that declares more is broken, and would ask for gigabytes
 MAX_TRACK_SAMPLES = 10_000_000  # a race track of 25 km has 50,000
-
 Columns = dict[str, NDArray[Any]]
 _F64, _F32 = pa.float64(), pa.float32()
 
@@ -105,6 +104,8 @@ class LapInfo:
     def __eq__(self, other: object) -> bool:
         """Equal when every field is, the track's points byte for byte."""
         return isinstance(other, LapInfo) and self.to_metadata() == other.to_metadata()
+
+    __hash__ = None  # type: ignore[assignment]
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Return the metadata of an Arrow schema: the format's version, JSON, and the points as base64 of float64."""
@@ -211,8 +212,7 @@ class Lap:
         Raises:
             DrivesimError: Naming every fault of the metadata and the columns.
         """
-        metadata = table.schema.metadata or {}
-        faults = []
+        metadata, faults = table.schema.metadata or {}, []
         try:
             info = LapInfo.from_metadata(metadata)
         except DrivesimError as error:

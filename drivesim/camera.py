@@ -59,6 +59,8 @@ class Camera:
             faults.append(f"mount={self.mount!r} (z above the ground)")
         if not -89 <= self.pitch <= 89:
             faults.append(f"pitch={self.pitch!r} (from -89 to 89 degrees)")
+        if not np.isfinite(self.yaw):
+            faults.append(f"yaw={self.yaw!r} (finite degrees)")
         if not 1 <= self.reach <= 500:
             faults.append(f"reach={self.reach!r} (from 1 to 500 metres)")
         if faults:

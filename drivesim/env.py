@@ -118,6 +118,7 @@ class DriveEnv(gymnasium.Env):
         """Return a frame (480, 480, 3) uint8 in `rgb_array` mode, which needs no display; show it in `human` mode."""
         if self.render_mode is None:
             raise DrivesimError("render: render_mode is None; make the environment with render_mode='rgb_array'.")
+        self._check_running("render")
         if self._large is None:
             self._large = Renderer(RENDER_CAMERA, self.rules.vehicle)
         frame = self._draw(self._large)
@@ -148,6 +149,7 @@ class DriveEnv(gymnasium.Env):
 
     def get_state(self) -> Snapshot:
         """Return a snapshot that `set_state` goes back to."""
+        self._check_running("get_state")
         reasons = np.array([self._reason], np.int64)
         return Snapshot(self._state, (self._world,), (self.np_random.bit_generator.state,), reasons)
 
@@ -158,6 +160,10 @@ class DriveEnv(gymnasium.Env):
         self.np_random.bit_generator.state = snapshot.random_states[0]
         self._reason = EndReason(int(snapshot.reasons[0]))
         return self._observe()
+
+    def _check_running(self, called: str) -> None:
+        if self._reason is None:
+            raise DrivesimError(f"{called}: no episode has begun; call reset() first.")
 
     def _enter(self, world: World) -> None:
         if getattr(self, "_world", None) is not world:

@@ -12,7 +12,9 @@ Floats = NDArray[np.float64]
 
 def wrap_angle(angle: ArrayLike) -> Floats:
     """Wrap angles to [-pi, pi)."""
-    return (np.asarray(angle, np.float64) + np.pi) % (2 * np.pi) - np.pi
+    wrapped = (np.asarray(angle, np.float64) + np.pi) % (2 * np.pi) - np.pi
+    # The remainder of a tiny negative number rounds up to 2 pi itself.
+    return np.where(wrapped < np.pi, wrapped, -np.pi)
 
 
 def pose_matrix(poses: ArrayLike) -> Floats:

@@ -41,9 +41,11 @@ def action_space(has_pedal: bool) -> spaces.Box:
 def check_actions(action: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Return actions as float64 of `shape`, or refuse them before anything has moved."""
     try:
-        values = np.asarray(action, np.float64)
+        values = np.asarray(action)
     except (TypeError, ValueError) as error:
         raise DrivesimError(f"action: expected numbers of shape {shape}, got {type(action).__name__}.") from error
+    if values.dtype.kind not in "biuf":
+        raise DrivesimError(f"action: expected numbers of shape {shape}, got {action!r}.")
     if values.shape != shape:
         raise DrivesimError(f"action: expected shape {shape}, got {values.shape}.")
     if not np.isfinite(values).all():
@@ -51,7 +53,7 @@ def check_actions(action: Any, shape: tuple[int, ...]) -> np.ndarray:
         raise DrivesimError(
             f"action: expected finite numbers, got {values[tuple(where)]} at {where}; nothing has moved."
         )
-    return values
+    return values.astype(np.float64)
 
 
 def road_state(state: CarState, road: Road, xp: Namespace) -> list[Any]:

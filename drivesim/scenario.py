@@ -24,7 +24,7 @@ class Scenario:
     Attributes:
         track: None for any seed; a seed; a track file (TUM or F1TENTH CSV); a `Track`; or a list of these.
         difficulty: Of generated tracks: `easy`, `medium`, `hard` or `mixed`.
-        split: `train` or `test`: disjoint families of generated tracks.
+        split: `train`, `test` or `validation`: disjoint families of generated tracks.
         appearance: `random`, a preset's name, or an `Appearance`.
         camera: A preset's name (`topdown`, `front`, `left`, `right`), a `Camera`, or None for a vector of the road's
             state instead of frames.
@@ -103,16 +103,16 @@ class Scenario:
         if self.start == "random":
             drawn = (rng.uniform(0, length), rng.uniform(-1, 1), rng.uniform(-0.1, 0.1))
         values = [float(options.get(name, value)) for name, value in zip(_START_OPTIONS, drawn, strict=False)]
-        if not np.all(np.isfinite(values)):
-            raise DrivesimError(
-                f"reset options: expected finite numbers for {', '.join(_START_OPTIONS)}, got {options}."
-            )
         return values[0] % length, values[1], values[2]
 
 
 def check_options(options: dict[str, Any] | None, *more: str) -> dict[str, Any]:
-    """Return `reset`'s options, refusing unknown ones by name."""
+    """Return `reset`'s options, refusing unknown names and a start that is no place or speed."""
     options = dict(options or {})
-    for name in options:
+    for name, value in options.items():
         check_name("reset option", name, [*_START_OPTIONS, *more])
+        if name in _START_OPTIONS and not (isinstance(value, int | float | np.number) and np.isfinite(value)):
+            raise DrivesimError(f"reset option {name}: expected a finite number, got {value!r}.")
+    if options.get("speed", 0.0) < 0:
+        raise DrivesimError(f"reset option speed: expected 0 m/s or more, got {options['speed']!r}.")
     return options

@@ -142,7 +142,8 @@ class Track:
     def reversed(self) -> "Track":
         """Return the same road driven the other way."""
         points = np.roll(self.points[::-1], 1, axis=0)[:, [0, 1, 3, 2]]
-        return Track.from_points(points, f"{self.name}-reversed")
+        name = self.name.removesuffix("-reversed") if self.name.endswith("-reversed") else f"{self.name}-reversed"
+        return Track.from_points(points, name)
 
     def _nearest_sample(self, s: Floats) -> tuple[np.ndarray, Floats]:
         nearest = np.rint(s / self.spacing)
@@ -176,7 +177,9 @@ def arc_coordinates(s: Floats, along: Floats, left: Floats, curvature: Floats, l
     angle = np.arctan2(curvature * along, ahead)
     straight = np.abs(curvature) < 1e-9
     arc = np.where(straight, along, angle / np.where(straight, 1.0, curvature))
-    return (s + arc) % length, lateral
+    wrapped = (s + arc) % length
+    # The remainder of a tiny negative number rounds up to `length` itself.
+    return np.where(wrapped < length, wrapped, 0.0), lateral
 
 
 def _arc_length(curve: CubicSpline, parameter: Floats) -> Floats:

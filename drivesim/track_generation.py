@@ -1,9 +1,9 @@
 """Seed -> Track: closed, never crossing itself, of bounded curvature, the same for ever.
 
 A random star-shaped curve cannot cross itself, and a shear of the plane, x += a sin(b y + c), keeps it so however
-strong it is: a few of them bend the star into hairpins and esses. What remains, curvature and the distance between
-neighbouring stretches, is met by low-pass filtering: of several shapes, each filtered no more than its length asks
-for, the most winding one becomes the track.
+strong it is: a few of them bend the star into hairpins and esses. Low-pass filtering then brings its curvature down: of
+several shapes, each filtered no more than its length asks for, the most winding one that keeps clear of itself becomes
+the track.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,9 @@ WIDTH_RANGE = (6.0, 10.0)
 
 # Between two stretches of road there is always room for both halves and this much grass, metres.
 CLEARANCE = WIDTH_RANGE[1] + 6.0
+
+# It is looked for between points this far apart along the road, metres.
+_CLEARANCE_STEP = 6.0
 
 _CANDIDATES = 16
 _SHAPE_SAMPLES = 256
@@ -64,23 +67,24 @@ def generate_track(seed: int, difficulty: str = "medium", split: str = "train") 
     Args:
         seed: Any non-negative integer.
         difficulty: `easy`, `medium` or `hard`: see `DIFFICULTIES`.
-        split: `train` or `test`.
+        split: `train`, `test` or `validation`: disjoint families of tracks.
 
     Raises:
         DrivesimError: If an argument is none of these.
     """
     check_name("difficulty", difficulty, DIFFICULTIES)
     check_name("split", split, SPLITS)
-    if seed < 0:
-        raise DrivesimError(f"track seed: expected a non-negative integer, got {seed}. Use 0, 1, 2, ...")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise DrivesimError(f"track seed: expected a non-negative integer, got {seed!r}. Use 0, 1, 2, ...")
     limits = DIFFICULTIES[difficulty]
     rng = np.random.default_rng([SPLITS.index(split), limits.index, seed])
     while True:
         length = float(np.exp(rng.uniform(*np.log(limits.length))))
         for curve in _most_winding_first(_random_shapes(rng, limits), length, limits.min_radius):
-            if _keeps_clear(curve):
-                points = np.column_stack([curve, *_half_widths(rng)])
-                return Track.from_points(points, f"{split}-{difficulty}-{seed}")
+            points = np.column_stack([curve, *_half_widths(rng)])
+            track = Track.from_points(points, f"{split}-{difficulty}-{seed}")
+            if np.abs(track.curvature).max() <= 1 / limits.min_radius and _keeps_clear(track):
+                return track
 
 
 def _random_shapes(rng: np.random.Generator, limits: Difficulty) -> Floats:
@@ -130,14 +134,14 @@ def _most_winding_first(shapes: Floats, length: float, min_radius: float) -> Ite
         yield np.roll(np.column_stack([curve.real, curve.imag]), -_straightest(bend[shape, least[shape]]), axis=0)
 
 
-def _keeps_clear(curve: Floats) -> bool:
-    """Whether stretches of a closed curve (S, 2) that are far apart along it are so in the plane too."""
-    along = np.cumsum(np.hypot(*(np.roll(curve, -1, axis=0) - curve).T))
-    thinned, at = curve[::2], along[::2]
-    dx = thinned[:, None, 0] - thinned[None, :, 0]
-    dy = thinned[:, None, 1] - thinned[None, :, 1]
+def _keeps_clear(track: Track) -> bool:
+    """Whether stretches that are far apart along the road are so in the plane too."""
+    every = max(int(_CLEARANCE_STEP / track.spacing), 1)
+    points, at = track.centerline[::every], np.arange(0, len(track.centerline), every) * track.spacing
+    dx = points[:, None, 0] - points[None, :, 0]
+    dy = points[:, None, 1] - points[None, :, 1]
     apart = np.abs(at[:, None] - at)
-    apart = np.minimum(apart, along[-1] - apart)
+    apart = np.minimum(apart, track.length - apart)
     # Half a circle of diameter CLEARANCE is the shortest way to a neighbour that near.
     return not np.any((dx**2 + dy**2 < CLEARANCE**2) & (apart > np.pi / 2 * CLEARANCE))
 

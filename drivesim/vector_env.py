@@ -90,7 +90,8 @@ class DriveVectorEnv(VectorEnv):
         self._start(mask, options)
         self._observation = self._observe(mask)
         nothing = np.zeros((self.num_envs, 2))
-        return self._observation, self._info(self._state, nothing, nothing[:, 0] > 0, mask)
+        info = self._info(self._state, nothing, nothing[:, 0] > 0, mask)
+        return self._observation, info | self._track_names(mask)
 
     def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Drive every car for one control step; see `observation.step_info` for what `info` holds.
@@ -98,14 +99,14 @@ class DriveVectorEnv(VectorEnv):
         Raises:
             DrivesimError: If the actions are not finite or of the wrong shape; nothing has moved.
         """
-        if not self._worlds:
-            raise DrivesimError("step: no episode is running; call reset() first.")
+        self._check_running("step")
         values = check_actions(actions, (self.num_envs, *self.single_action_space.shape))
         applied = np.minimum(np.maximum(values, -1.0), 1.0)
         clipped = (applied != values).any(axis=1)
         if not self.has_pedal:
             applied = np.column_stack([applied, np.zeros(self.num_envs)])
         resting = self._reasons != EndReason.NONE
+        applied[resting], clipped[resting] = 0.0, False
         result = step(self._state, applied[:, 0], applied[:, 1], self._roads.road, self.rules, NUMPY)
         terms = reward_terms(result.gained, self._roads.road.length, result.end_reason, NUMPY)
         rewards = terms["progress"] + terms["step"] + terms["off_road"]
@@ -126,6 +127,8 @@ class DriveVectorEnv(VectorEnv):
         self._reasons = reasons
         self._observation = self._observe(moved)
         info = self._info(self._state, applied, clipped, self._everyone)
+        if resting.any() and self.autoreset_mode != AutoresetMode.DISABLED:
+            info.update(self._track_names(resting))
         ended = reasons != EndReason.NONE
         truncated = reasons == EndReason.TIME_LIMIT
         if ended.any():
@@ -138,6 +141,7 @@ class DriveVectorEnv(VectorEnv):
         """Return one frame (480, 480, 3) uint8 a car, in `rgb_array` mode; needs no display."""
         if self.render_mode != "rgb_array":
             raise DrivesimError(f"render: render_mode is {self.render_mode!r}; make it with render_mode='rgb_array'.")
+        self._check_running("render")
         renderer = Renderer(RENDER_CAMERA, self.rules.vehicle)
         return tuple(renderer.draw([world.texture(renderer) for world in self._worlds], self.poses))
 
@@ -192,6 +196,7 @@ class DriveVectorEnv(VectorEnv):
 
     def get_state(self) -> Snapshot:
         """Return a snapshot that `set_state` goes back to."""
+        self._check_running("get_state")
         randoms = tuple(rng.bit_generator.state for rng in self._rngs)
         return Snapshot(self._state, tuple(self._worlds), randoms, self._reasons.copy())
 
@@ -206,6 +211,10 @@ class DriveVectorEnv(VectorEnv):
             rng.bit_generator.state = state
         self._observation = self._observe(self._everyone)
         return self._observation
+
+    def _check_running(self, called: str) -> None:
+        if not self._worlds:
+            raise DrivesimError(f"{called}: no episode has begun; call reset() first.")
 
     def _reset_mask(self, options: dict[str, Any]) -> np.ndarray:
         mask = options.pop("reset_mask", None)
@@ -264,6 +273,7 @@ class DriveVectorEnv(VectorEnv):
         applied = np.column_stack([final_info["steering"], final_info["pedal"]])
         applied = np.where(ended[:, None], nothing, applied)
         info = self._info(self._state, applied, final_info["action_clipped"] & ~ended, self._everyone)
+        info.update(self._track_names(ended))
         masked = {key: ended if key.startswith("_") else value for key, value in final_info.items()}
         info["final_obs"], info["_final_obs"] = final, ended
         info["final_info"], info["_final_info"] = masked, ended
@@ -271,8 +281,16 @@ class DriveVectorEnv(VectorEnv):
 
     def _info(self, state: CarState, applied: np.ndarray, clipped: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
         info = step_info(state, self._roads.road, self.rules.vehicle, applied[:, 0], applied[:, 1], clipped, NUMPY)
-        info.update({f"_{key}": mask for key in list(info)})
+        # Copies, so that whoever writes into an info leaves the state alone.
+        info = {key: np.array(value) for key, value in info.items()}
+        info.update({f"_{key}": mask.copy() for key in list(info)})
         return info
+
+    def _track_names(self, started: np.ndarray) -> dict[str, np.ndarray]:
+        """The entry of `info` that a start adds."""
+        names = np.full(self.num_envs, None, object)
+        names[started] = [self._worlds[car].track.name for car in np.flatnonzero(started).tolist()]
+        return {"track": names, "_track": started.copy()}
 
     def _observe(self, mask: np.ndarray) -> Any:
         """Observe the cars in `mask`; the others' observations stay as they are."""

@@ -52,7 +52,7 @@ class WorldSource:
     Args:
         track: None for any seed; a seed; a track file (TUM or F1TENTH CSV); a `Track`; or a list of these to draw from.
         difficulty: Of generated tracks: `easy`, `medium`, `hard`, or `mixed` for all three.
-        split: `train` or `test`: two disjoint families of generated tracks.
+        split: `train`, `test` or `validation`: disjoint families of generated tracks.
         appearance: `random` (the look belongs to the track's seed; a file's is drawn anew each time), a preset's
             name, or an `Appearance`.
     """

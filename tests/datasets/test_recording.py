@@ -1,6 +1,6 @@
-"""Recording and reading laps, and every way in which a recording can be cut short."""
+"""Recording laps, and every way in which a recording can be cut short."""
 
-import dataclasses
+import contextlib
 import errno
 import os
 import signal
@@ -11,92 +11,16 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from datasets import recording
-from datasets.recording import LapWriter, new_folder, read_lap, read_laps, recover, write_lap
-from datasets.schema import DTYPES, MARK_BAD, MARK_CORRECTION, LapInfo
+from datasets.lap_files import read_lap, read_laps
+from datasets.recording import LapWriter, new_folder, recover
+from datasets.schema import MARK_BAD, MARK_CORRECTION
 from drivesim.errors import DrivesimError
-from drivesim.track import Track
+from tests.datasets.laps import HZ, assert_steps, drive, files, make_info, partial_lap, rows_of
 
-HZ = 20
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def make_info(**changes):
-    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    radius = 150 + np.random.default_rng(1).normal(size=40)
-    fields = dict(
-        track_name="ring",
-        track_points=np.column_stack([radius * np.cos(angle), radius * np.sin(angle), np.full((40, 2), 3.5)]),
-        vehicle={"wheelbase": 2.6},
-        control_hz=float(HZ),
-        driver="expert",
-        seed=7,
-        appearance={"ground": [90, 140, 60]},
-        environment="drivesim/Steer-v0",
-        drivesim_version="0.1.0",
-        commit="0123abc",
-        notes={"noise": 0.1},
-    )
-    return LapInfo(**(fields | changes))
-
-
-def drive(steps, seed=0):
-    """A car that wanders about the centreline, with full mantissas, as a simulation has them."""
-    info, rng = make_info(), np.random.default_rng(seed)
-    track = Track.from_points(info.track_points, "ring")
-    time_ = np.arange(steps) / HZ
-    wander = rng.normal(size=steps).cumsum() * 0.01
-    s, lateral = 10 * time_ + wander, np.sin(time_) * 0.3 + wander
-    xy = track.position(s, lateral)
-    want = np.clip(-5 * track.curvature_at(s) - lateral, -1, 1)
-    columns = dict(
-        time=time_,
-        x=xy[:, 0],
-        y=xy[:, 1],
-        heading=track.heading_at(s) + 0.1 * wander,
-        speed=10 + wander,
-        lateral_velocity=0.1 * np.cos(wander),
-        yaw_rate=10 * track.curvature_at(s),
-        steering_angle=np.arctan(2.6 * track.curvature_at(s) + wander),
-        s=s % track.length,
-        lateral_error=lateral,
-        steering=np.clip(want + rng.normal(0, 0.1, steps), -1, 1),
-        pedal=np.tanh(wander),
-        steering_label=want,
-        pedal_label=np.where(time_ < 5, np.nan, np.tanh(wander)),
-        mark=rng.integers(0, 4, steps),
-    )
-    return {name: columns[name].astype(dtype) for name, dtype in DTYPES.items()}
-
-
-def rows_of(columns):
-    return [{name: values[step].item() for name, values in columns.items()} for step in range(len(columns["time"]))]
-
-
-def assert_steps(lap, columns, steps=None):
-    """The lap holds the first `steps` of `columns`, byte for byte."""
-    assert len(lap) == (len(columns["time"]) if steps is None else steps)
-    for name, values in columns.items():
-        assert lap.columns[name].dtype == DTYPES[name]
-        assert lap.columns[name].tobytes() == values[: len(lap)].tobytes(), name
-
-
-def files(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-def partial_lap(folder, columns):
-    """Record rows, and die without a word: returns the bytes that are on the disk then."""
-    writer = LapWriter(folder, make_info())
-    for row in rows_of(columns):
-        writer.append(row)
-    data = (folder / f"{writer.name}.arrows").read_bytes()
-    writer.discard()
-    return data
 
 
 def test_a_lap_comes_back_exactly_however_it_was_added(tmp_path):
@@ -126,14 +50,6 @@ def test_labels_and_mark_may_be_left_out(tmp_path):
     lap = read_lap(writer.path)
     assert np.isnan(lap.columns["steering_label"]).all()
     assert lap.good.all()
-
-
-def test_pandas_and_friends_read_the_columns_without_us(tmp_path):
-    with LapWriter(tmp_path, make_info()) as writer:
-        writer.extend(drive(30))
-    table = pq.read_table(writer.path)
-    assert table.column_names == list(DTYPES)
-    assert all(isinstance(value.decode(), str) for value in pq.ParquetFile(writer.path).metadata.metadata.values())
 
 
 def test_a_lap_names_no_host_and_no_path(tmp_path):
@@ -225,9 +141,9 @@ def test_a_faulty_step_is_refused_and_the_others_are_kept(tmp_path):
         ]:
             with pytest.raises(DrivesimError, match=f"lap-000001, after 40 steps: .*{words}"):
                 writer.append(rows[-1] | change)
-        with pytest.raises(DrivesimError, match="'time' is missing; .*'x' is missing"):
+        with pytest.raises(DrivesimError, match=r"'time' is missing; .*'x' is missing"):
             writer.append({name: value for name, value in rows[-1].items() if name not in ("time", "x")})
-        with pytest.raises(DrivesimError, match="after 40 steps: time: 40 of 40|time: 1 of 40"):
+        with pytest.raises(DrivesimError, match="after 40 steps: time: 1 of 40 are not later"):
             writer.extend(columns)
     assert_steps(read_lap(writer.path), columns)
     with pytest.raises(DrivesimError, match="is closed"):
@@ -246,10 +162,8 @@ def test_an_interrupt_while_writing_loses_and_doubles_nothing(tmp_path, monkeypa
     with LapWriter(tmp_path, make_info()) as writer:
         monkeypatch.setattr(recording.os, "fsync", interrupted)
         for row in rows_of(columns):
-            try:
+            with contextlib.suppress(KeyboardInterrupt):
                 writer.append(row)
-            except KeyboardInterrupt:
-                pass
         monkeypatch.setattr(recording.os, "fsync", real)
     assert_steps(read_lap(writer.path), columns)
 
@@ -277,89 +191,8 @@ def test_steps_can_be_marked_after_they_were_added_and_the_marks_survive_a_crash
         writer.discard()
 
 
-def test_a_partial_file_cut_anywhere_gives_the_steps_before_the_cut(tmp_path):
-    columns = drive(200)
-    data = partial_lap(tmp_path, columns)
-    path, lengths = tmp_path / "cut.arrows", []
-    for cut in np.linspace(0, len(data), 61).astype(int):
-        path.write_bytes(data[:cut])
-        try:
-            lap = read_lap(path)
-        except DrivesimError as error:
-            assert "cut.arrows" in str(error) and not lengths
-            continue
-        assert_steps(lap, columns, len(lap))
-        assert not lap.complete and len(lap) % HZ == 0
-        lengths.append(len(lap))
-    assert lengths == sorted(lengths) and lengths[-1] == 200 and len(set(lengths)) == 10
-
-
-def test_a_partial_file_with_zeros_or_noise_for_its_end_gives_the_steps_before(tmp_path):
-    columns, rng = drive(200), np.random.default_rng(0)
-    data = partial_lap(tmp_path, columns)
-    path = tmp_path / "torn.arrows"
-    for cut in rng.integers(len(data) // 2, len(data), 20):
-        for tail in (bytes(len(data) - cut), rng.bytes(len(data) - cut), bytes(5000)):
-            path.write_bytes(data[:cut] + tail)
-            lap = read_lap(path)
-            assert_steps(lap, columns, len(lap))
-            assert not lap.complete
-    flipped = bytearray(data)
-    flipped[len(data) // 2] ^= 4
-    path.write_bytes(flipped)
-    assert_steps(read_lap(path), columns, len(read_lap(path)))
-
-
-def test_a_parquet_file_cut_or_changed_anywhere_is_refused_or_right(tmp_path):
-    columns, rng = drive(200), np.random.default_rng(0)
-    with LapWriter(tmp_path, make_info()) as writer:
-        writer.extend(columns)
-    data, path = writer.path.read_bytes(), tmp_path / "cut.parquet"
-    for cut in np.linspace(0, len(data) - 1, 60).astype(int):
-        path.write_bytes(data[:cut])
-        with pytest.raises(DrivesimError, match="cut.parquet: no lap can be read: .*Expected"):
-            read_lap(path)
-    pages_end = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
-    for at in rng.integers(0, len(data), 300):
-        changed = bytearray(data)
-        changed[at] ^= 1 << rng.integers(8)
-        path.write_bytes(changed)
-        try:
-            lap = read_lap(path)
-        except DrivesimError:
-            continue
-        if at < pages_end:  # each page has a checksum, and the footer has none
-            assert_steps(lap, columns)
-
-
-@pytest.mark.parametrize("name", ["lap.parquet", "lap.arrows", "lap.txt"])
-@pytest.mark.parametrize("content", [b"", b"PAR1", b"\xff" * 4096, b"\xff\xff\xff\xff\xff\xff\xff\x7f" + bytes(64)])
-def test_garbage_is_an_error_that_can_be_acted_on(tmp_path, name, content):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(DrivesimError, match=f"{name}: no lap can be read"):
-        read_lap(tmp_path / name)
-
-
-def test_files_of_another_kind_are_refused(tmp_path):
-    table = pa.table({"x": ["a", "b"]})
-    pq.write_table(table, tmp_path / "other.parquet")
-    with pa.OSFile(str(tmp_path / "other.arrows"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    for name in ("other.parquet", "other.arrows"):
-        with pytest.raises(DrivesimError, match=name):
-            read_lap(tmp_path / name)
-
-
-def test_absurd_sizes_are_refused_before_anything_is_read(tmp_path, monkeypatch):
-    with LapWriter(tmp_path, make_info()) as writer:
-        writer.extend(drive(200))
+def test_a_lap_of_an_absurd_length_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "MAX_STEPS", 100)
-    monkeypatch.setattr(recording, "MAX_BYTES", 1000)
-    with pytest.raises(DrivesimError, match="declares 200 steps, expected at most 100"):
-        read_lap(writer.path)
-    (tmp_path / "big.arrows").write_bytes(bytes(2000))
-    with pytest.raises(DrivesimError, match="2000 bytes, expected at most 1000"):
-        read_lap(tmp_path / "big.arrows")
     with LapWriter(tmp_path, make_info()) as writer, pytest.raises(DrivesimError, match="at most 100 steps"):
         writer.extend(drive(200))
 
@@ -367,7 +200,7 @@ def test_absurd_sizes_are_refused_before_anything_is_read(tmp_path, monkeypatch)
 RECORDER = """
 import itertools, sys, time
 sys.path[:0] = {path!r}
-from test_recording import drive, make_info, rows_of
+from laps import drive, make_info, rows_of
 from datasets.recording import LapWriter
 rows = rows_of(drive(5000))
 writer = LapWriter({folder!r}, make_info())
@@ -458,7 +291,7 @@ def test_recorders_racing_for_names_never_collide(tmp_path):
     code = f"""
 import sys
 sys.path[:0] = {[str(Path(recording.__file__).parents[1]), str(Path(__file__).parent)]!r}
-from test_recording import drive, make_info
+from laps import drive, make_info
 from datasets.recording import LapWriter, recover
 columns = drive(5)
 for seed in range(40):
@@ -482,10 +315,10 @@ def test_a_full_disk_is_one_error_and_what_was_flushed_stays(tmp_path, monkeypat
         return real(fd, data)
 
     monkeypatch.setattr(recording.os, "write", half)
-    with pytest.raises(DrivesimError, match=r"lap-000001.arrows: cannot write \(No space left") as caught:
-        with LapWriter(tmp_path, make_info()) as writer:
-            for row in rows_of(columns):
-                writer.append(row)
+    raises = pytest.raises(DrivesimError, match=r"lap-000001.arrows: cannot write \(No space left")
+    with raises as caught, LapWriter(tmp_path, make_info()) as writer:
+        for row in rows_of(columns):
+            writer.append(row)
     assert caught.value.__context__ is FULL
     monkeypatch.undo()
     with pytest.raises(DrivesimError, match="closed"):
@@ -542,54 +375,3 @@ def test_an_existing_folder_is_refused_unless_laps_are_to_be_added(tmp_path):
     assert writer.name == "lap-000002"
     with pytest.raises(DrivesimError, match="already holds 2 files: choose"):
         new_folder(folder)
-
-
-def test_laps_are_read_from_folders_and_files_once_each_and_in_order(tmp_path):
-    for folder, count in (("a", 2), ("b", 3)):
-        for seed in range(count):
-            with LapWriter(tmp_path / folder, make_info(seed=seed, driver=folder)) as writer:
-                writer.extend(drive(5))
-    laps, lost = read_laps([tmp_path / "b" / "lap-000002.parquet", tmp_path / "a", str(tmp_path / "a")])
-    assert [(lap.info.driver, lap.name) for lap in laps] == [
-        ("a", "lap-000001"),
-        ("b", "lap-000002"),
-        ("a", "lap-000002"),
-    ]
-    assert lost == []
-    assert len(read_laps([tmp_path / "a", tmp_path / "b"])[0]) == 5
-
-
-def test_a_broken_lap_is_named_and_the_rest_is_read_unless_strict(tmp_path):
-    with LapWriter(tmp_path, make_info()) as writer:
-        writer.extend(drive(5))
-    (tmp_path / "lap-000002.parquet").write_bytes(b"")
-    laps, lost = read_laps(tmp_path)
-    assert len(laps) == 1 and len(lost) == 1 and "lap-000002.parquet" in lost[0]
-    with pytest.raises(DrivesimError, match="lap-000002.parquet"):
-        read_laps(tmp_path, strict=True)
-    with pytest.raises(DrivesimError, match="lap-000002.parquet"):
-        read_laps([tmp_path / "lap-000002.parquet"])
-
-
-@pytest.mark.parametrize("missing", [True, False])
-def test_a_folder_without_laps_is_an_error_that_says_how_to_record(tmp_path, missing):
-    folder = tmp_path / "laps"
-    if not missing:
-        folder.mkdir()
-    with pytest.raises(DrivesimError, match=f"python -m agents.record --laps 40 --out {folder}"):
-        read_laps(folder)
-    with pytest.raises(DrivesimError, match="python -m agents.record"):
-        read_laps([])
-
-
-def test_a_lap_can_be_written_again_with_other_marks(tmp_path):
-    columns = drive(20)
-    with LapWriter(tmp_path, make_info()) as writer:
-        writer.extend(columns)
-    lap = read_lap(writer.path)
-    marked = dataclasses.replace(lap, columns=lap.columns | {"mark": np.full(20, MARK_BAD)})
-    write_lap(tmp_path / "copy.parquet", marked)
-    assert not read_lap(tmp_path / "copy.parquet").good.any()
-    assert_steps(read_lap(writer.path), columns)
-    with pytest.raises(DrivesimError, match="cannot write"):
-        write_lap(tmp_path / "nowhere" / "lap.parquet", lap)

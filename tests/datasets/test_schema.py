@@ -121,7 +121,7 @@ def test_a_wrong_field_is_named_with_what_was_expected(field, value, words):
 
 
 def test_all_wrong_fields_are_named_at_once():
-    with pytest.raises(DrivesimError, match="(?s)control_hz.*driver.*commit"):
+    with pytest.raises(DrivesimError, match=r"control_hz.*driver.*commit"):
         make_info(control_hz=-1, driver=3, commit=None)
 
 

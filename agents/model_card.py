@@ -1,0 +1,36 @@
+"""Model card: what a policy folder's README.md says."""
+
+from typing import Any
+
+
+def model_card(config: dict[str, Any]) -> str:
+    """Write the card of a policy from its configuration."""
+    camera, training, driving = config["camera"], config["training"], config["driving"]
+    view = f"from above, {camera['span']} m wide" if camera["span"] else f"ahead, {camera['fov']} degrees wide"
+    lines = [
+        f"# A drivesim policy: {config['backbone']}",
+        "",
+        f"Drives from camera frames: {camera['height']} x {camera['width']} RGB pixels, seen {view}. It gives "
+        f"{' and '.join(config['outputs'])} in [-1, 1] at {config['control_hz']:g} Hz (steering: -1 full left, +1 full "
+        "right).",
+        "",
+        "## Use",
+        "",
+        "    python -m agents.evaluate --policy DIR --tracks 100",
+        "    python play.py --policy DIR",
+        "",
+        "## How it drove the validation tracks that chose it",
+        "",
+        *[f"- {name}: {value:.4g}" for name, value in driving.items()],
+        "",
+        "## How it was trained",
+        "",
+        *[f"- {name}: {value}" for name, value in training.items()],
+        f"- drivesim {config['drivesim_version']}",
+        "",
+        "## Limits",
+        "",
+        "A simulated car on simulated roads. It has seen no other traffic, no obstacles and no real photographs, and "
+        "must not steer a real vehicle on a public road.",
+    ]
+    return "\n".join(lines) + "\n"

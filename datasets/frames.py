@@ -1,0 +1,125 @@
+"""Frames: laps seen again, through any camera, from beside the line, mirrored, and under other looks."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from datasets.schema import Lap
+from datasets.views import Line, Spread, line_of
+from drivesim.appearance import Appearance
+from drivesim.camera import Camera
+from drivesim.errors import DrivesimError
+from drivesim.geometry import Floats
+from drivesim.render import Renderer
+from drivesim.world import World
+
+
+class Batch(NamedTuple):
+    """Samples to learn from.
+
+    Attributes:
+        frames: (B, H, W, 3) uint8 RGB.
+        steering: (B,) float32, -1 full left ... +1 full right.
+    """
+
+    frames: np.ndarray
+    steering: np.ndarray
+
+
+@dataclass(frozen=True)
+class Variety:
+    """What is made of the laps, all of it on by default.
+
+    Attributes:
+        spread: Views from beside the line.
+        mirror: Whether half of the samples are on mirrored roads.
+        looks: Fewest looks that an epoch shows the laps in; 0 shows them as they were recorded.
+    """
+
+    spread: Spread = field(default_factory=Spread)
+    mirror: bool = True
+    looks: int = 32
+
+
+class RenderedFrames:
+    """Laps as a source of batches.
+
+    Args:
+        laps: At least one.
+        camera: To see them through.
+        variety: What to make of them.
+        threads: Threads that draw.
+    """
+
+    def __init__(self, laps: Sequence[Lap], camera: Camera, variety: Variety | None = None, threads: int = 1) -> None:
+        self.variety = variety or Variety()
+        lookahead = self.variety.spread.lookahead
+        pairs = [(lap, line) for lap in laps if len(line := line_of(lap, lookahead))]
+        if not pairs:
+            raise DrivesimError(
+                "data: no step to learn from in the laps given: all are marked bad or shorter than a second. Record more."
+            )
+        self._recorded_looks = [Appearance.from_dict(lap.info.appearance) for lap, _ in pairs]
+        self._lines = [line for _, line in pairs]
+        self._mirrored = [line.mirrored() for line in self._lines] if self.variety.mirror else []
+        self._renderer = Renderer(camera, self._lines[0].vehicle, threads)
+
+    def __len__(self) -> int:
+        """Return the number of recorded steps that are learned from."""
+        return sum(len(line) for line in self._lines)
+
+    def epoch(self, samples: int, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield batches, each drawn while the one before is used.
+
+        Args:
+            samples: To draw; the last batch that would be smaller is left out.
+            batch_size: Samples to a batch.
+            rng: Of all that is random.
+        """
+        scenes = self._scenes(rng)
+        shares = np.array([len(scene.line) for scene in scenes], float)
+        with ThreadPoolExecutor(1, "drivesim-batch") as worker:
+            pending = None
+            for _ in range(max(samples // batch_size, 1)):
+                of_scene = np.sort(rng.choice(len(scenes), batch_size, p=shares / shares.sum()))
+                job = worker.submit(self._draw, scenes, of_scene, rng.spawn(1)[0])
+                if pending is not None:
+                    yield pending.result()
+                pending = job
+            if pending is not None:
+                yield pending.result()
+
+    def _scenes(self, rng: np.random.Generator) -> list["_Scene"]:
+        """The roads and looks of an epoch: every lap at least once, short of `looks` several times."""
+        scenes = []
+        rounds = max(-(-self.variety.looks // len(self._lines)), 1)
+        for i, recorded in enumerate(self._recorded_looks):
+            for _ in range(rounds):
+                line = self._mirrored[i] if self._mirrored and rng.random() < 0.5 else self._lines[i]
+                look = Appearance.random(rng) if self.variety.looks else recorded
+                scenes.append(_Scene(line, World(line.track, look)))
+        return scenes
+
+    def _draw(self, scenes: list["_Scene"], of_scene: np.ndarray, rng: np.random.Generator) -> Batch:
+        poses: list[Floats] = []
+        steering: list[Floats] = []
+        for index in np.unique(of_scene):
+            line = scenes[index].line
+            steps = rng.integers(len(line), size=np.count_nonzero(of_scene == index))
+            views, labels = line.view(steps, self.variety.spread, rng)
+            poses.append(views)
+            steering.append(labels)
+        textures = [scenes[index].world.texture(self._renderer) for index in of_scene]
+        frames = self._renderer.draw(textures, np.concatenate(poses))
+        return Batch(frames, np.concatenate(steering).astype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """A lap's line, in a world to see it in."""
+
+    line: Line
+    world: World

@@ -1,0 +1,125 @@
+"""Views: poses on and beside a recorded line, each with the steering that leads back to the line.
+
+The label of a pose that was driven is the driver's own steering. Beside the line it is that, plus what pure pursuit of
+the recorded path asks for because of the shift: no expert is needed, and a driver's habits are kept.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from datasets.schema import Lap
+from drivesim.geometry import Floats, wrap_angle
+from drivesim.track import Track
+from drivesim.vehicle import VehicleParams
+
+# Two steps that lie this many times farther apart than the car drove in between belong to two stretches.
+_JUMP = 3.0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far beside the line views are taken.
+
+    Attributes:
+        lateral: Standard deviation of the shift across the line, metres.
+        heading: Standard deviation of the turn away from it, radians.
+        limit: Shifts and turns are cut at this many standard deviations.
+        lookahead: Of the pure pursuit back to the line, seconds of driving.
+    """
+
+    lateral: float = 0.7
+    heading: float = 0.10
+    limit: float = 2.5
+    lookahead: float = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A recorded lap as a line to view from and to come back to.
+
+    Attributes:
+        track: The road.
+        vehicle: The car that drove.
+        poses: (T, 3) float64, x y heading, metres and radians, world: the usable steps.
+        steering: (T,) float64, what the driver wanted: -1 full left ... +1 full right.
+        targets: (T, 2) float64, metres, world: the recorded path a lookahead farther on.
+    """
+
+    track: Track
+    vehicle: VehicleParams
+    poses: Floats
+    steering: Floats
+    targets: Floats
+
+    def __len__(self) -> int:
+        """Return the number of steps."""
+        return len(self.poses)
+
+    def mirrored(self) -> "Line":
+        """Return the same drive on the mirrored road: left is right."""
+        flip = np.array([1.0, -1.0])
+        points = self.track.points * [1.0, -1.0, 1.0, 1.0]
+        return replace(
+            self,
+            track=Track.from_points(points[:, [0, 1, 3, 2]], f"{self.track.name}-mirrored"),
+            poses=self.poses * [1.0, -1.0, -1.0],
+            steering=-self.steering,
+            targets=self.targets * flip,
+        )
+
+    def view(self, steps: np.ndarray, spread: Spread, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Draw views beside some steps.
+
+        Args:
+            steps: (B,) indices.
+            spread: How far beside the line.
+            rng: Of the shifts.
+
+        Returns:
+            Poses (B, 3), metres and radians, world; and steering (B,), -1 full left ... +1 full right.
+        """
+        poses = self.poses[steps].copy()
+        draw = np.clip(rng.standard_normal((2, len(steps))), -spread.limit, spread.limit)
+        lateral = spread.lateral * draw[0]
+        on_line = self._pursuit(poses, steps)
+        poses[:, 0] -= lateral * np.sin(poses[:, 2])
+        poses[:, 1] += lateral * np.cos(poses[:, 2])
+        poses[:, 2] = wrap_angle(poses[:, 2] + spread.heading * draw[1])
+        back = self._pursuit(poses, steps) - on_line
+        return poses, np.clip(self.steering[steps] + back, -1.0, 1.0)
+
+    def _pursuit(self, poses: Floats, steps: np.ndarray) -> Floats:
+        """Steering (B,) of pure pursuit from poses (B, 3) to their steps' targets."""
+        cos, sin = np.cos(poses[:, 2]), np.sin(poses[:, 2])
+        dx = self.targets[steps, 0] - poses[:, 0] + self.vehicle.cg_to_rear * cos
+        dy = self.targets[steps, 1] - poses[:, 1] + self.vehicle.cg_to_rear * sin
+        curvature = 2 * (cos * dy - sin * dx) / (dx**2 + dy**2)
+        return -np.arctan(self.vehicle.wheelbase * curvature) / self.vehicle.max_steering_angle
+
+
+def line_of(lap: Lap, lookahead: float) -> Line:
+    """Take from a lap the steps that can be learned from.
+
+    Left out are steps marked bad, steps without a label, and those after which the recording does not go on for a
+    lookahead without a jump.
+
+    Args:
+        lap: The recording.
+        lookahead: Seconds.
+    """
+    columns, vehicle = lap.columns, VehicleParams(**lap.info.vehicle)
+    xy = lap.poses[:, :2]
+    step = np.hypot(*np.diff(xy, axis=0).T)
+    dt = 1.0 / lap.info.control_hz
+    stretch = np.concatenate([[0], np.cumsum(step > _JUMP * np.maximum(columns["speed"][:-1] * dt, 0.1))])
+    # Bad steps end a stretch too: the path through them is not one to come back to.
+    stretch = stretch + np.cumsum(~lap.good)
+    along = np.concatenate([[0.0], np.cumsum(step)])
+    ahead = along + np.maximum(lookahead * columns["speed"], 2.0 * vehicle.wheelbase)
+    targets = np.column_stack([np.interp(ahead, along, xy[:, 0]), np.interp(ahead, along, xy[:, 1])])
+    at = np.minimum(np.searchsorted(along, ahead), len(along) - 1)
+    label = columns["steering_label"].astype(np.float64)
+    label = np.where(np.isnan(label), columns["steering"], label)
+    usable = lap.good & (ahead <= along[-1]) & (stretch[at] == stretch) & np.isfinite(label)
+    return Line(lap.track, vehicle, lap.poses[usable], label[usable], targets[usable])
