@@ -3,7 +3,7 @@
 Record laps of the scripted expert, headless. Noise on its steering (DART) takes it off the line; the labels stay clean.
 """  # noqa: D400, D415, D205
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np

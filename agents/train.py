@@ -24,7 +24,7 @@ from agents.progress import progress_bar
 from agents.provenance import commit
 from agents.rollout import Course
 from datasets.frames import Batch, RenderedFrames, Variety
-from datasets.recording import read_laps
+from datasets.lap_files import read_laps
 from datasets.schema import Lap
 from datasets.views import Spread
 from drivesim.camera import get_camera

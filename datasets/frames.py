@@ -60,7 +60,8 @@ class RenderedFrames:
         pairs = [(lap, line) for lap in laps if len(line := line_of(lap, lookahead))]
         if not pairs:
             raise DrivesimError(
-                "data: no step to learn from in the laps given: all are marked bad or shorter than a second. Record more."
+                "data: no step to learn from in the laps given: all are marked bad or shorter than a second. "
+                "Record more."
             )
         self._recorded_looks = [Appearance.from_dict(lap.info.appearance) for lap, _ in pairs]
         self._lines = [line for _, line in pairs]
@@ -95,12 +96,16 @@ class RenderedFrames:
     def _scenes(self, rng: np.random.Generator) -> list["_Scene"]:
         """The roads and looks of an epoch: every lap at least once, short of `looks` several times."""
         scenes = []
-        rounds = max(-(-self.variety.looks // len(self._lines)), 1)
-        for i, recorded in enumerate(self._recorded_looks):
-            for _ in range(rounds):
-                line = self._mirrored[i] if self._mirrored and rng.random() < 0.5 else self._lines[i]
-                look = Appearance.random(rng) if self.variety.looks else recorded
-                scenes.append(_Scene(line, World(line.track, look)))
+        fewest = max(self.variety.looks, 2 if self._mirrored else 1)
+        rounds = -(-fewest // len(self._lines))
+        # Half of the scenes, not each by chance: of a single lap all or none might be mirrored.
+        count = rounds * len(self._lines)
+        mirrored = rng.permutation((np.arange(count) + rng.integers(2)) % 2 == 0) & bool(self._mirrored)
+        for at, is_mirrored in enumerate(mirrored):
+            i = at // rounds
+            line = self._mirrored[i] if is_mirrored else self._lines[i]
+            look = Appearance.random(rng) if self.variety.looks else self._recorded_looks[i]
+            scenes.append(_Scene(line, World(line.track, look)))
         return scenes
 
     def _draw(self, scenes: list["_Scene"], of_scene: np.ndarray, rng: np.random.Generator) -> Batch:

@@ -101,8 +101,8 @@ class Line:
 def line_of(lap: Lap, lookahead: float) -> Line:
     """Take from a lap the steps that can be learned from.
 
-    Left out are steps marked bad, steps without a label, and those after which the recording does not go on for a
-    lookahead without a jump.
+    Left out are steps marked bad, and those after which the recording does not go on for a lookahead without a jump or
+    a bad step. Where the driver's wish is unknown, the applied action stands for it.
 
     Args:
         lap: The recording.
@@ -121,5 +121,5 @@ def line_of(lap: Lap, lookahead: float) -> Line:
     at = np.minimum(np.searchsorted(along, ahead), len(along) - 1)
     label = columns["steering_label"].astype(np.float64)
     label = np.where(np.isnan(label), columns["steering"], label)
-    usable = lap.good & (ahead <= along[-1]) & (stretch[at] == stretch) & np.isfinite(label)
+    usable = lap.good & (ahead <= along[-1]) & (stretch[at] == stretch)
     return Line(lap.track, vehicle, lap.poses[usable], label[usable], targets[usable])

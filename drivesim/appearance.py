@@ -16,6 +16,10 @@ LINE_STYLES = ("none", "solid", "dashed")
 _LEAST_CONTRAST = 35.0
 
 
+def _is_within(value: Any, limit: float) -> bool:
+    return isinstance(value, int | float | np.number) and 0 <= float(value) <= limit
+
+
 @dataclass(frozen=True)
 class Appearance:
     """How a world looks. Colours are RGB, 0 to 255.
@@ -54,10 +58,10 @@ class Appearance:
         faults = []
         for name in ("ground", "road", "edge_line", "center_line", "sky", "horizon"):
             color = getattr(self, name)
-            if len(color) != 3 or not all(0 <= channel <= 255 for channel in color):
+            if not (isinstance(color, tuple | list) and len(color) == 3 and all(_is_within(c, 255) for c in color)):
                 faults.append(f"{name}={color!r} (three numbers from 0 to 255)")
         for name in ("ground_grain", "road_grain", "edge_line_width", "center_line_width"):
-            if not 0 <= getattr(self, name) < 100:
+            if not _is_within(getattr(self, name), 100):
                 faults.append(f"{name}={getattr(self, name)!r} (from 0 to 100)")
         if faults:
             raise DrivesimError(f"appearance: out of range: {'; '.join(faults)}.")

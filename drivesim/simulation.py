@@ -190,7 +190,7 @@ def step(state: CarState, steering: Any, pedal: Any, road: Road, rules: Rules, x
     off_road = xp.maximum(lateral - width_left, -lateral - width_right) > rules.off_road_margin
     limit = rules.time_limit if rules.time_limit is not None else rules.laps * road.length / 3.0
     reason = xp.where(time >= limit - 1e-9, float(EndReason.TIME_LIMIT), 0.0)
-    reason = xp.where(time - progress_time > rules.stall_time, float(EndReason.STALLED), reason)
+    reason = xp.where(time - progress_time >= rules.stall_time - 1e-9, float(EndReason.STALLED), reason)
     reason = xp.where(off_road, float(EndReason.OFF_ROAD), reason)
     reason = xp.where(after.lap >= rules.laps, float(EndReason.LAP_COMPLETED), reason)
     return StepResult(after, gained, reason)

@@ -3,10 +3,12 @@
 import numpy as np
 
 from datasets.recording import LapWriter
-from datasets.schema import DTYPES, LapInfo
+from datasets.schema import DTYPES, Lap, LapInfo
 from drivesim.track import Track
+from drivesim.vehicle import VehicleParams
 
 HZ = 20
+CAR = VehicleParams()
 
 
 def make_info(**changes):
@@ -81,3 +83,33 @@ def partial_lap(folder, columns):
     data = (folder / f"{writer.name}.arrows").read_bytes()
     writer.discard()
     return data
+
+
+def circle_lap(steps=200, radius=39.0, road_radius=40.0, *, info=None, **columns):
+    """A car that drives a circle counter-clockwise at 10 m/s without slip, beside the middle of a round road."""
+    angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    points = np.column_stack([road_radius * np.cos(angle), road_radius * np.sin(angle), np.full((24, 2), 4.0)])
+    rear_radius = np.sqrt(radius**2 - CAR.cg_to_rear**2)
+    time_ = np.arange(steps) / HZ
+    yaw_rate = 10 / rear_radius
+    steering_angle = np.arctan(CAR.wheelbase / rear_radius)
+    steering = -steering_angle / CAR.max_steering_angle
+    values = dict(
+        time=time_,
+        x=radius * np.cos(yaw_rate * time_),
+        y=radius * np.sin(yaw_rate * time_),
+        heading=yaw_rate * time_ + np.pi / 2 - np.arcsin(CAR.cg_to_rear / radius),
+        speed=np.full(steps, 10.0),
+        lateral_velocity=np.full(steps, yaw_rate * CAR.cg_to_rear),
+        yaw_rate=np.full(steps, yaw_rate),
+        steering_angle=np.full(steps, steering_angle),
+        s=road_radius * yaw_rate * time_ % (2 * np.pi * road_radius),
+        lateral_error=np.full(steps, road_radius - radius),
+        steering=np.full(steps, steering),
+        pedal=np.full(steps, (10 / CAR.max_speed) ** 2),
+        steering_label=np.full(steps, steering),
+        pedal_label=np.full(steps, np.nan),
+        mark=np.zeros(steps, np.uint8),
+    )
+    about = dict(track_name="circle", track_points=points, vehicle=vars(CAR)) | (info or {})
+    return Lap(make_info(**about), values | columns, True, "circle")

@@ -1,0 +1,176 @@
+"""python -m agents.evaluate --policy policy --tracks 100 --require "autonomy>=0.99"
+
+Drive a policy on roads it never saw, headless, and measure its driving. `--policy expert` and `--policy straight` are
+baselines. Exit codes: 0; 1 where a requirement is missed; 2 for wrong use.
+"""  # noqa: D400, D415, D205
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import drivesim
+from agents.driver import Driver, StraightDriver
+from agents.evaluation import Evaluation, evaluate
+from agents.expert import ExpertDriver
+from agents.metrics import check_requirement, is_met
+from agents.pictures import draw_drives, write_video
+from agents.policy import Policy
+from agents.progress import progress_bar
+from agents.provenance import commit
+from agents.rollout import Course
+from drivesim.command import run_command
+from drivesim.errors import DrivesimError, check_name
+from drivesim.track import Track
+from drivesim.track_files import read_track
+from drivesim.world import World, WorldSource
+
+BASELINES = {"expert": ExpertDriver, "straight": StraightDriver}
+
+# What the table says of each metric, with its unit and format.
+_ROWS = (
+    ("autonomy", "autonomy (DAVE-2: 1 m, 6 s)", "{:.4f}"),
+    ("interventions_per_km", "interventions a km", "{:.3f}"),
+    ("departures_per_km", "departures a km (a wheel off the road)", "{:.3f}"),
+    ("tracks_without_departure", "tracks without a departure", "{:.1%}"),
+    ("laps_completed", "laps completed", "{:.1%}"),
+    ("cross_track_error_mean", "cross-track error, mean (m)", "{:.3f}"),
+    ("cross_track_error_p95", "cross-track error, 95th percentile (m)", "{:.3f}"),
+    ("cross_track_error_max", "cross-track error, largest (m)", "{:.3f}"),
+    ("steering_change", "steering change a second", "{:.3f}"),
+    ("mean_speed", "mean speed (m/s)", "{:.2f}"),
+    ("progress_against_expert", "progress against the expert", "{:.3f}"),
+)
+
+
+@dataclass
+class Args:
+    """Options of the command."""
+
+    policy: str
+    """A policy's folder, or expert, or straight."""
+    tracks: int = 100
+    """Generated tracks to drive, of the test split."""
+    difficulty: str = "mixed"
+    """Of generated tracks: easy, medium, hard, or mixed."""
+    first_seed: int = 0
+    """Seed of the first track."""
+    track_files: list[Path] = field(default_factory=list)
+    """Track files, or folders of them, to drive instead of generated tracks."""
+    both_directions: bool = False
+    """Drive every track file both ways."""
+    appearance: str = "random"
+    """random, or the name of a preset."""
+    environment: str = "steer"
+    """For the baselines: steer (a cruise controller holds the speed) or drive."""
+    vehicle: str = "car"
+    """For the baselines: car, car-dynamic or rc; a policy brings its own."""
+    json: Path | None = None
+    """Write the metrics of every track here."""
+    picture: Path | None = None
+    """Draw the driven lines here (PNG)."""
+    video: Path | None = None
+    """Film the least accurate track here (MP4 or GIF)."""
+    require: list[str] = field(default_factory=list)
+    """Fail unless met, such as "autonomy>=0.99"."""
+    device: str = "auto"
+    """For the network: auto, cpu or cuda."""
+    threads: int = 2
+    """Threads that draw frames."""
+
+
+def main(args: Args) -> int:
+    """Evaluate."""
+    requirements = [check_requirement(text) for text in args.require]
+    driver, course = _driver(args)
+    worlds = _worlds(args)
+    for path in (args.json, args.picture, args.video):
+        _check_writable(path)
+    console = Console()
+    with progress_bar(console, f"driving {len(worlds)} tracks") as on_step:
+        evaluation = evaluate(driver, worlds, course, on_step)
+    console.print(_table(driver, evaluation))
+    if args.json is not None:
+        args.json.write_text(json.dumps(_report(args, evaluation), indent=1) + "\n", encoding="utf-8")
+    if args.picture is not None:
+        draw_drives(evaluation, args.picture)
+    if args.video is not None:
+        worst = max(range(len(worlds)), key=lambda i: evaluation.tracks[i]["cross_track_error_mean"])
+        write_video(evaluation.drives[worst], course, args.video)
+    missed = [text for text, wanted in zip(args.require, requirements, strict=True) if not is_met(wanted, evaluation.summary)]
+    for text in missed:
+        console.print(f"[red]Requirement missed: {text}[/red]")
+    return 1 if missed else 0
+
+
+def _driver(args: Args) -> tuple[Driver, Course]:
+    if args.policy in BASELINES:
+        check_name("--environment", args.environment, ["steer", "drive"])
+        scenario = {"vehicle": args.vehicle}
+        return BASELINES[args.policy](), Course(has_pedal=args.environment == "drive", scenario=scenario)
+    if not Path(args.policy).is_dir():
+        raise DrivesimError(
+            f"--policy: {args.policy!r} is neither a policy's folder nor one of {', '.join(BASELINES)}. "
+            "Train one: python -m agents.train --data DIR --out DIR"
+        )
+    policy = Policy.load(args.policy, args.device)
+    scenario = {"vehicle": policy.vehicle, "control_hz": policy.config.control_hz}
+    return policy, Course(camera=policy.camera, threads=args.threads, scenario=scenario)
+
+
+def _worlds(args: Args) -> list[World]:
+    if not args.track_files:
+        if args.tracks < 1:
+            raise DrivesimError(f"--tracks: expected 1 or more, got {args.tracks}.")
+        seeds = range(args.first_seed, args.first_seed + args.tracks)
+        return WorldSource(seeds, args.difficulty, "test", args.appearance).all()
+    tracks: list[Track] = []
+    for path in args.track_files:
+        files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+        if not files:
+            raise DrivesimError(f"--track-files: {path} holds no CSV file. Give a track file or a folder of them.")
+        for file in files:
+            tracks.append(read_track(file))
+            if args.both_directions:
+                tracks.append(tracks[-1].reversed())
+    return WorldSource(tracks, appearance=args.appearance).all()
+
+
+def _check_writable(path: Path | None) -> None:
+    """Find out before the driving starts."""
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab"):
+            pass
+    except OSError as error:
+        raise DrivesimError(f"{path} can't be written: {error.strerror}. Choose another place.") from error
+
+
+def _table(driver: Driver, evaluation: Evaluation) -> Table:
+    title = f"{driver.name} on {len(evaluation.tracks)} tracks"
+    table = Table(title=title, caption=f"{evaluation.frames_per_second:,.0f} control steps a second")
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    for name, label, shape in _ROWS:
+        table.add_row(label, shape.format(evaluation.summary[name]))
+    return table
+
+
+def _report(args: Args, evaluation: Evaluation) -> dict[str, object]:
+    names = [driven.world.track.name for driven in evaluation.drives]
+    return {
+        "drivesim_version": drivesim.__version__,
+        "commit": commit(),
+        "command": {name: str(value) for name, value in asdict(args).items()},
+        "summary": evaluation.summary,
+        "frames_per_second": evaluation.frames_per_second,
+        "tracks": [{"track": name, **metrics} for name, metrics in zip(names, evaluation.tracks, strict=True)],
+    }
+
+
+if __name__ == "__main__":
+    run_command(main, Args, __doc__)

@@ -1,0 +1,108 @@
+"""Pictures: driven lines on their roads, and short films."""
+
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from agents.evaluation import Evaluation
+from agents.rollout import Course, Drive
+from drivesim.camera import Camera
+from drivesim.errors import DrivesimError
+from drivesim.render import Renderer
+from drivesim.simulation import Rules
+from drivesim.vehicle import get_vehicle
+
+# The colour scale of the distance to the centreline ends here, metres.
+_WORST_SHOWN = 1.0
+
+_MOST_SHOWN = 24
+_FILM_CAMERA = Camera(width=480, height=480, span=48.0, mount=(12.0, 0.0, 0.0))
+_FILM_SECONDS = 20.0
+_FILM_FPS = 20
+
+
+def draw_drives(evaluation: Evaluation, path: Path) -> None:
+    """Draw the least accurate drives, and evenly others, on their roads, coloured by distance to the centreline (PNG)."""
+    order = np.argsort([-track["cross_track_error_mean"] for track in evaluation.tracks])
+    shown = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), _MOST_SHOWN)).astype(int))]
+    columns = min(len(shown), 6)
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(2.6 * columns, 2.6 * rows + 0.7), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    lines = None
+    for axis, index in zip(axes, shown, strict=False):
+        driven, metrics = evaluation.drives[index], evaluation.tracks[index]
+        for edge in driven.world.track.edges():
+            axis.plot(*np.vstack([edge, edge[:1]]).T, color="0.7", linewidth=0.6)
+        xy = np.column_stack([driven.columns["x"], driven.columns["y"]])
+        pieces = np.stack([xy[:-1], xy[1:]], axis=1)
+        error = np.abs(driven.columns["lateral_error"][:-1])
+        lines = LineCollection(list(pieces), array=error, cmap="viridis", clim=(0, _WORST_SHOWN), linewidth=1.6)
+        axis.add_collection(lines)
+        left = np.flatnonzero(driven.departed)
+        axis.plot(driven.columns["x"][left], driven.columns["y"][left], "x", color="crimson", markersize=5)
+        axis.set_title(f"{driven.world.track.name}\n{metrics['cross_track_error_mean']:.2f} m", fontsize=7)
+        axis.set_aspect("equal")
+    for axis in axes:
+        axis.set_axis_off()
+    figure.colorbar(lines, ax=list(axes), label="distance to the centreline (m)", shrink=0.5, aspect=30)
+    summary = evaluation.summary
+    figure.suptitle(
+        f"{len(order)} roads never seen before: autonomy {summary['autonomy']:.3f}, "
+        f"{summary['tracks_without_departure']:.0%} without a departure, mean error "
+        f"{summary['cross_track_error_mean']:.2f} m",
+        fontsize=10,
+    )
+    figure.savefig(path, dpi=110, format="png")
+
+
+def write_video(driven: Drive, course: Course, path: Path) -> None:
+    """Film a drive's first seconds (MP4 or GIF): the road from above, and in a corner what the network saw."""
+    if path.suffix.lower() not in (".mp4", ".gif"):
+        raise DrivesimError(f"--video: expected a name that ends in .mp4 or .gif, got {path.name}.")
+    vehicle = get_vehicle(course.scenario.get("vehicle", Rules().vehicle))
+    large = Renderer(_FILM_CAMERA, vehicle)
+    small = Renderer(course.camera, vehicle) if course.camera is not None else None
+    count = min(len(driven.put_back), int(_FILM_SECONDS * _FILM_FPS))
+    size = (_FILM_CAMERA.width, _FILM_CAMERA.height)
+    options = ["-vf", "fps=10,scale=320:-1,split[a][b];[a]palettegen[p];[b][p]paletteuse"]
+    is_gif = path.suffix.lower() == ".gif"
+    writer = imageio_ffmpeg.write_frames(
+        str(path),
+        size,
+        fps=_FILM_FPS,
+        codec="gif" if is_gif else "libx264",
+        pix_fmt_out="rgb8" if is_gif else "yuv420p",
+        output_params=options if is_gif else ["-movflags", "+faststart"],
+        macro_block_size=1,
+        ffmpeg_log_level="error",
+    )
+    writer.send(None)
+    for step in range(count):
+        pose = np.array([[driven.columns[name][step] for name in ("x", "y", "heading")]])
+        frame = large.draw([driven.world.texture(large)], pose)[0].copy()
+        if small is not None:
+            _inset(frame, small.draw([driven.world.texture(small)], pose)[0])
+        _steering_bar(frame, float(driven.columns["steering"][step]))
+        writer.send(frame)
+    writer.close()
+
+
+def _inset(frame: np.ndarray, view: np.ndarray) -> None:
+    """Put what the network saw into the upper left corner, in a white frame."""
+    height, width = view.shape[:2]
+    frame[8 : height + 12, 8 : width + 12] = 255
+    frame[10 : height + 10, 10 : width + 10] = view
+
+
+def _steering_bar(frame: np.ndarray, steering: float) -> None:
+    """Draw the steering as a bar from the middle of the lower border."""
+    height, width = frame.shape[:2]
+    middle, reach = width // 2, round(steering * 0.4 * width)
+    frame[height - 16 : height - 8, width // 10 : width - width // 10] = (40, 40, 40)
+    frame[height - 16 : height - 8, min(middle, middle + reach) : max(middle, middle + reach) + 1] = (255, 200, 60)
