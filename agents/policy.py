@@ -18,7 +18,7 @@ from agents.networks import BACKBONES, build_network
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError, check_name
 from drivesim.vector_env import DriveVectorEnv
-from drivesim.vehicle import VehicleParams
+from drivesim.vehicle import VehicleParams, get_vehicle
 
 FORMAT_VERSION = 1
 
@@ -80,7 +80,7 @@ class Policy:
     @property
     def vehicle(self) -> VehicleParams:
         """The car that it was trained on."""
-        return VehicleParams(**self.config.vehicle)
+        return get_vehicle(self.config.vehicle)
 
     def with_driving(self, driving: dict[str, float], epoch: int) -> "Policy":
         """Return the same network with what is known of its driving."""

@@ -17,6 +17,10 @@ from drivesim.render import Renderer
 from drivesim.world import World
 
 
+# Textures are held for this many scenes: some 5 MB each from above, 80 MB for the front camera.
+_SCENES_AT_ONCE = 16
+
+
 class Batch(NamedTuple):
     """Samples to learn from.
 
@@ -63,6 +67,7 @@ class RenderedFrames:
                 "data: no step to learn from in the laps given: all are marked bad or shorter than a second. "
                 "Record more."
             )
+        _check_alike([lap for lap, _ in pairs])
         self._recorded_looks = [Appearance.from_dict(lap.info.appearance) for lap, _ in pairs]
         self._lines = [line for _, line in pairs]
         self._mirrored = [line.mirrored() for line in self._lines] if self.variety.mirror else []
@@ -80,22 +85,32 @@ class RenderedFrames:
             batch_size: Samples to a batch.
             rng: Of all that is random.
         """
-        scenes = self._scenes(rng)
-        shares = np.array([len(scene.line) for scene in scenes], float)
+        count = max(samples // batch_size, 1)
         with ThreadPoolExecutor(1, "drivesim-batch") as worker:
             pending = None
-            for _ in range(max(samples // batch_size, 1)):
+            for scenes in self._groups(rng, count):
+                shares = np.array([len(scene.line) for scene in scenes], float)
                 of_scene = np.sort(rng.choice(len(scenes), batch_size, p=shares / shares.sum()))
-                job = worker.submit(self._draw, scenes, of_scene, rng.spawn(1)[0])
+                # Not rng.spawn: its counter is no part of the generator's state, so that a resumed run would differ.
+                job = worker.submit(self._draw, scenes, of_scene, np.random.default_rng(rng.integers(2**63)))
                 if pending is not None:
                     yield pending.result()
                 pending = job
             if pending is not None:
                 yield pending.result()
 
-    def _scenes(self, rng: np.random.Generator) -> list["_Scene"]:
+    def _groups(self, rng: np.random.Generator, count: int) -> Iterator[list["_Scene"]]:
+        """The scenes of each of `count` batches: a few at a time, so that few textures are held."""
+        scenes = [*self._scenes(rng)]
+        order = rng.permutation(len(scenes))
+        groups = min(-(-len(scenes) // _SCENES_AT_ONCE), count)
+        for number, chosen in enumerate(np.array_split(order, groups)):
+            group = [_Scene(line, World(line.track, look)) for line, look in (scenes[i] for i in chosen)]
+            for _ in range(count * number // groups, count * (number + 1) // groups):
+                yield group
+
+    def _scenes(self, rng: np.random.Generator) -> Iterator[tuple[Line, Appearance]]:
         """The roads and looks of an epoch: every lap at least once, short of `looks` several times."""
-        scenes = []
         fewest = max(self.variety.looks, 2 if self._mirrored else 1)
         rounds = -(-fewest // len(self._lines))
         # Half of the scenes, not each by chance: of a single lap all or none might be mirrored.
@@ -105,8 +120,7 @@ class RenderedFrames:
             i = at // rounds
             line = self._mirrored[i] if is_mirrored else self._lines[i]
             look = Appearance.random(rng) if self.variety.looks else self._recorded_looks[i]
-            scenes.append(_Scene(line, World(line.track, look)))
-        return scenes
+            yield line, look
 
     def _draw(self, scenes: list["_Scene"], of_scene: np.ndarray, rng: np.random.Generator) -> Batch:
         poses: list[Floats] = []
@@ -128,3 +142,16 @@ class _Scene:
 
     line: Line
     world: World
+
+
+def _check_alike(laps: Sequence[Lap]) -> None:
+    """Refuse laps whose actions mean different things."""
+    first = laps[0]
+    for lap in laps:
+        for name in ("vehicle", "control_hz"):
+            ours, theirs = getattr(first.info, name), getattr(lap.info, name)
+            if ours != theirs:
+                raise DrivesimError(
+                    f"data: {first.name} and {lap.name} were recorded with different {name} ({ours} and {theirs}), so "
+                    "the same action means different things. Train on them apart."
+                )

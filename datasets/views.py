@@ -11,7 +11,7 @@ import numpy as np
 from datasets.schema import Lap
 from drivesim.geometry import Floats, wrap_angle
 from drivesim.track import Track
-from drivesim.vehicle import VehicleParams
+from drivesim.vehicle import VehicleParams, get_vehicle
 
 # Two steps that lie this many times farther apart than the car drove in between belong to two stretches.
 _JUMP = 3.0
@@ -108,7 +108,7 @@ def line_of(lap: Lap, lookahead: float) -> Line:
         lap: The recording.
         lookahead: Seconds.
     """
-    columns, vehicle = lap.columns, VehicleParams(**lap.info.vehicle)
+    columns, vehicle = lap.columns, get_vehicle(lap.info.vehicle)
     xy = lap.poses[:, :2]
     step = np.hypot(*np.diff(xy, axis=0).T)
     dt = 1.0 / lap.info.control_hz

@@ -63,6 +63,8 @@ class Camera:
             faults.append(f"yaw={self.yaw!r} (finite degrees)")
         if not 1 <= self.reach <= 500:
             faults.append(f"reach={self.reach!r} (from 1 to 500 metres)")
+        if not faults and not self.ground_rows().any():
+            faults.append(f"pitch={self.pitch!r}, reach={self.reach!r} (no row shows ground)")
         if faults:
             raise DrivesimError(f"camera: {'; '.join(faults)}.")
 

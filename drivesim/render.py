@@ -22,8 +22,9 @@ from drivesim.texture import GroundTexture
 from drivesim.track import Track
 from drivesim.vehicle import VehicleParams
 
-# Frames warped into a scratch block before their alpha is dropped; the block fits a core's second-level cache.
-_BLOCK = 16
+# Frames are warped into a scratch block before their alpha is dropped. A block of this many pixels fits a core's
+# second-level cache, and OpenCV cuts no job of its own from it: from 2^16 on it would call up its threads beside ours.
+_BLOCK_PIXELS = 2**16 - 1
 
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
@@ -106,9 +107,10 @@ class Renderer:
         ]
         corners = np.array([(page.left, page.top) for page in pages])
         warps = [self._matrices(band, corners, poses) for band in self._bands]
-        scratch = np.empty((min(_BLOCK, len(frames)), height, width, 4), np.uint8)
-        for first in range(0, len(frames), _BLOCK):
-            block = frames[first : first + _BLOCK]
+        size_of_block = min(max(_BLOCK_PIXELS // (height * width), 1), len(frames))
+        scratch = np.empty((size_of_block, height, width, 4), np.uint8)
+        for first in range(0, len(frames), size_of_block):
+            block = frames[first : first + size_of_block]
             for band, matrices in zip(self._bands, warps, strict=True):
                 size = (width, band.stop - band.start)
                 for i in range(len(block)):
@@ -125,7 +127,7 @@ class Renderer:
             if self._sprite is not None:
                 self._sprite.draw(block)
             if not self.camera.looks_down:
-                self._draw_sky(block, textures[first : first + _BLOCK])
+                self._draw_sky(block, textures[first : first + size_of_block])
 
     def _matrices(self, band: _Band, corners: Floats, poses: Floats) -> Floats:
         """Matrices from the band's pixels to texels: (N, 2, 3) looking down, (N, 3, 3) in perspective."""

@@ -158,11 +158,10 @@ def step(state: CarState, steering: Any, pedal: Any, road: Road, rules: Rules, x
         rules: Of the environment.
         xp: The namespace.
     """
-    vehicle, dt = state.vehicle, rules.dt / rules.substeps
-    for _ in range(rules.substeps):
-        if rules.cruise_speed is not None:
-            pedal = cruise_pedal(vehicle.speed, rules.cruise_speed, rules.vehicle, xp)
-        vehicle = step_vehicle(vehicle, steering, pedal, rules.vehicle, dt, xp)
+    if rules.cruise_speed is not None:
+        pedal = cruise_pedal(state.vehicle.speed, rules.cruise_speed, rules.vehicle, xp)
+    dt = rules.dt / rules.substeps
+    vehicle = step_vehicle(state.vehicle, steering, pedal, rules.vehicle, dt, xp, rules.substeps)
     gained_s, s, lateral, heading_error, width_left, width_right = project(state.s, vehicle, road, xp)
     travelled = state.travelled + _within_reach(gained_s, s, state.vehicle, vehicle, road, xp)
     progress = xp.maximum(state.progress, travelled)

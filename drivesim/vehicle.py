@@ -4,7 +4,8 @@ Equations after Rajamani, *Vehicle Dynamics and Control* (2012), chapters 2 and 
 reference point, ISO 8855 axes (x forward, y left) and tyre forces that saturate as a hyperbolic tangent.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from drivesim.errors import DrivesimError, check_name
@@ -123,17 +124,28 @@ class VehicleState(NamedTuple):
     steering_angle: Any
 
 
-def get_vehicle(vehicle: str | VehicleParams) -> VehicleParams:
-    """Return the preset of that name, or the parameters themselves."""
+def get_vehicle(vehicle: str | VehicleParams | Mapping[str, Any]) -> VehicleParams:
+    """Return the preset of that name, the parameters themselves, or those of a mapping as read from JSON."""
     if isinstance(vehicle, VehicleParams):
         return vehicle
+    if isinstance(vehicle, Mapping):
+        known = [field.name for field in fields(VehicleParams)]
+        for name in vehicle:
+            check_name("vehicle parameter", name, known)
+        return VehicleParams(**vehicle)
     return VEHICLES[check_name("vehicle", vehicle, VEHICLES)]
 
 
 def step_vehicle(
-    state: VehicleState, steering: Any, pedal: Any, params: VehicleParams, dt: float, xp: Namespace
+    state: VehicleState,
+    steering: Any,
+    pedal: Any,
+    params: VehicleParams,
+    dt: float,
+    xp: Namespace,
+    substeps: int = 1,
 ) -> VehicleState:
-    """Advance cars by `dt` seconds.
+    """Advance cars by `substeps` steps of `dt` seconds under one action.
 
     Args:
         state: One car or many.
@@ -142,18 +154,32 @@ def step_vehicle(
         params: The car.
         dt: Seconds, 0.01 or less.
         xp: The namespace of the state's fields.
+        substeps: Number of steps.
     """
-    angle = _steer(state.steering_angle, -steering * params.max_steering_angle, params, dt, xp)
-    acceleration = _longitudinal_acceleration(state.speed, pedal, params, xp)
-    speed = xp.maximum(state.speed + acceleration * dt, 0.0)
-    yaw_rate = speed * xp.tan(angle) / params.wheelbase
+    target = -steering * params.max_steering_angle
+    limit = params.friction * GRAVITY
+    drive = xp.where(pedal > 0.0, pedal * params.max_acceleration, pedal * params.max_braking)
+    drive = xp.clip(drive, -limit, limit)
+    for _ in range(substeps):
+        state = _substep(state, target, drive, params, dt, xp)
+    return state
+
+
+def _substep(
+    state: VehicleState, target: Any, drive: Any, params: VehicleParams, dt: float, xp: Namespace
+) -> VehicleState:
+    """Advance by `dt`, steering towards the angle `target` and pushed by `drive` m/s^2."""
+    angle = _steer(state.steering_angle, target, params, dt, xp)
+    acceleration = drive - (params.max_acceleration / params.max_speed**2) * state.speed * state.speed
+    speed = xp.maximum(state.speed + dt * acceleration, 0.0)
+    yaw_rate = speed * xp.tan(angle) * (1.0 / params.wheelbase)
     lateral_velocity = yaw_rate * params.cg_to_rear
     if params.model == "dynamic":
         slipping_lateral, slipping_yaw = _slip(state, angle, acceleration, params, dt, xp)
         weight = xp.clip((speed - _BLEND_FROM) / (_BLEND_TO - _BLEND_FROM), 0.0, 1.0)
         lateral_velocity = lateral_velocity + weight * (slipping_lateral - lateral_velocity)
         yaw_rate = yaw_rate + weight * (slipping_yaw - yaw_rate)
-    middle = state.heading + 0.5 * dt * yaw_rate
+    middle = state.heading + (0.5 * dt) * yaw_rate
     cos, sin = xp.cos(middle), xp.sin(middle)
     return VehicleState(
         x=state.x + dt * (speed * cos - lateral_velocity * sin),
@@ -170,14 +196,6 @@ def _steer(angle: Any, target: Any, params: VehicleParams, dt: float, xp: Namesp
     """First-order lag towards the target angle, limited in rate."""
     rate = (target - angle) / max(params.steering_time_constant, dt)
     return angle + dt * xp.clip(rate, -params.max_steering_rate, params.max_steering_rate)
-
-
-def _longitudinal_acceleration(speed: Any, pedal: Any, params: VehicleParams, xp: Namespace) -> Any:
-    """Throttle, brake and air drag, within what the tyres hold; m/s^2."""
-    limit = params.friction * GRAVITY
-    drive = xp.where(pedal > 0.0, pedal * params.max_acceleration, pedal * params.max_braking)
-    drag = params.max_acceleration * (speed / params.max_speed) * (speed / params.max_speed)
-    return xp.clip(drive, -limit, limit) - drag
 
 
 def _slip(

@@ -88,6 +88,22 @@ def test_a_car_that_follows_the_labels_from_beside_the_line_comes_back_to_the_dr
     assert worst.max() < 0.02, worst
 
 
+def test_from_beside_a_straight_line_a_label_leads_the_rear_axle_through_the_target():
+    along, zero = 0.5 * np.arange(200), np.zeros(200)
+    straight = dict(x=along * np.cos(0.7), y=along * np.sin(0.7), heading=zero + 0.7, steering_label=zero)
+    line = line_from(circle_lap(**straight))
+    poses, steering = line.view(np.full(3, 20), GIVEN, Draws([1.0, -1.5, 0.5], [0.1, 0.0, -0.2]))
+    zero = np.zeros(3)
+    state = VehicleState(*poses.T, zero + 10.0, zero, zero, -steering * CAR.max_steering_angle)
+    nearest = zero + np.inf
+    for _ in range(1200):
+        state = step_vehicle(state, steering, (10 / CAR.max_speed) ** 2, CAR, 0.001, NUMPY)
+        rear_x = state.x - CAR.cg_to_rear * np.cos(state.heading)
+        rear_y = state.y - CAR.cg_to_rear * np.sin(state.heading)
+        nearest = np.minimum(nearest, np.hypot(rear_x - line.targets[20, 0], rear_y - line.targets[20, 1]))
+    assert nearest.max() < 0.01, nearest
+
+
 def test_shifts_have_the_spread_asked_for_and_are_cut_at_its_limit():
     lap, spread = circle_lap(), Spread(lateral=0.5, heading=0.1, limit=2.0)
     steps = np.resize(np.arange(150), 6000)
