@@ -422,6 +422,16 @@ def test_the_cruise_controller_reaches_and_holds_its_speed(target, start):
     assert max(speeds) <= max(start, target + 0.05)
 
 
+@pytest.mark.parametrize("control_hz", [1.0, 5.0, 20.0])
+@pytest.mark.parametrize("start", [0.0, 7.0, 30.0])
+def test_the_cruise_controller_holds_its_speed_however_often_it_is_asked(control_hz, start):
+    track = circle(radius=200.0)
+    rules = Rules(control_hz=control_hz, cruise_speed=7.0, off_road_margin=20.0, stall_time=1e6, time_limit=60.0)
+    states = [result.state for result in follow(standing(track, speed=start), road_of_one(track), rules, 4000)]
+    settled = [state.vehicle.speed for state in states if state.time > 15.0]
+    np.testing.assert_allclose(settled, 7.0, atol=0.05)
+
+
 def test_the_pedal_is_ignored_under_a_cruise_controller(round_road):
     road, rules, start = road_of_one(round_road), Rules(), standing(round_road, speed=10.0)
     assert step(start, 0.1, 1.0, road, rules, FLOATS) == step(start, 0.1, -1.0, road, rules, FLOATS)

@@ -1,6 +1,7 @@
 """Single-track models against the closed forms that they approximate."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -205,6 +206,23 @@ def test_a_finer_step_comes_closer_to_the_same_path():
     coarse, middle, fine = after(0.01), after(0.005), after(0.0025)
     assert np.hypot(*(coarse - middle)) < 0.1
     assert np.hypot(*(middle - fine)) < 0.6 * np.hypot(*(coarse - middle))
+
+
+@pytest.mark.parametrize("name", VEHICLES)
+def test_many_steps_under_one_action_are_as_many_single_steps(name):
+    once = again = rolling(9.0, 0.05)
+    once = step_vehicle(once, 0.4, 0.7, VEHICLES[name], DT, FLOATS, 5)
+    for _ in range(5):
+        again = step_vehicle(again, 0.4, 0.7, VEHICLES[name], DT, FLOATS)
+    assert once == again
+
+
+def test_parameters_come_back_from_json():
+    params = replace(DYNAMIC, mass=1234.5)
+    assert get_vehicle(json.loads(json.dumps(asdict(params)))) == params
+    assert get_vehicle({"length": 3.0}) == VehicleParams(length=3.0)
+    with pytest.raises(DrivesimError, match=r"'wings'.*model, length"):
+        get_vehicle({"wings": 2})
 
 
 def test_a_preset_is_found_by_name_and_parameters_pass_through():
