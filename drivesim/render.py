@@ -29,6 +29,17 @@ _BLOCK_PIXELS = 2**16 - 1
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
+def _count_free_references() -> int:
+    """What `sys.getrefcount` says, in a loop over a list, of an array that nothing but the list holds."""
+    for array in [np.empty(1)]:
+        return sys.getrefcount(array)
+    raise AssertionError
+
+
+# Interpreters differ in how many references of their own they count.
+_FREE_REFERENCES = _count_free_references()
+
+
 @dataclass(frozen=True)
 class _Band:
     """Rows `start` to `stop` of the image, sampled from mip `level`."""
@@ -55,7 +66,8 @@ class Renderer:
         self._levels = max(band.level for band in self._bands) + 1 if self._bands else 1
         self._sprite = _car_sprite(camera, vehicle) if camera.looks_down and camera.shows_car else None
         self._buffers: list[Image] = []
-        self._pool = ThreadPoolExecutor(threads, "drivesim-render") if threads > 1 else None
+        # The caller's thread draws too.
+        self._pool = ThreadPoolExecutor(threads - 1, "drivesim-render") if threads > 1 else None
 
     def texture(self, track: Track, appearance: Appearance) -> GroundTexture:
         """Paint the ground for this camera."""
@@ -79,7 +91,9 @@ class Renderer:
             self._draw_into(frames, textures, poses)
             return frames
         cuts = np.linspace(0, len(poses), self.threads + 1).astype(int)
-        jobs = [self._pool.submit(self._draw_into, frames[a:b], textures[a:b], poses[a:b]) for a, b in pairwise(cuts)]
+        chunks = [(frames[a:b], textures[a:b], poses[a:b]) for a, b in pairwise(cuts)]
+        jobs = [self._pool.submit(self._draw_into, *chunk) for chunk in chunks[1:]]
+        self._draw_into(*chunks[0])
         for job in jobs:
             job.result()
         return frames
@@ -92,8 +106,7 @@ class Renderer:
     def _free_buffer(self, count: int) -> Image:
         """An array that nobody else holds: fresh memory would cost a page fault every 4 kB."""
         for buffer in self._buffers:
-            # The list, this name and getrefcount's argument.
-            if len(buffer) == count and sys.getrefcount(buffer) == 3:
+            if len(buffer) == count and sys.getrefcount(buffer) == _FREE_REFERENCES:
                 return buffer
         buffer = np.empty((count, self.camera.height, self.camera.width, 3), np.uint8)
         self._buffers = [*self._buffers[-3:], buffer]
@@ -124,10 +137,10 @@ class Renderer:
             cv2.cvtColor(
                 scratch[: len(block)].reshape(rows, width, 4), cv2.COLOR_RGBA2RGB, block.reshape(rows, width, 3)
             )
-            if self._sprite is not None:
-                self._sprite.draw(block)
-            if not self.camera.looks_down:
-                self._draw_sky(block, textures[first : first + size_of_block])
+        if self._sprite is not None:
+            self._sprite.draw(frames)
+        if not self.camera.looks_down:
+            self._draw_sky(frames, textures)
 
     def _matrices(self, band: _Band, corners: Floats, poses: Floats) -> Floats:
         """Matrices from the band's pixels to texels: (N, 2, 3) looking down, (N, 3, 3) in perspective."""

@@ -7,6 +7,7 @@ so that every frame comes from one page.
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -50,18 +51,21 @@ class GroundTexture:
     def __init__(self, track: Track, appearance: Appearance, resolution: float, levels: int, margin: float) -> None:
         self.track, self.appearance = track, appearance
         self.resolution, self.level_count = resolution, levels
-        margin_pixels = int(np.ceil(margin / resolution / CELL)) * CELL
+        # Pages meet pixel on pixel in every mip level, and hold whole cells of painting.
+        step = max(CELL, 2 ** (levels - 1))
+        margin_pixels = int(np.ceil(margin / resolution / step)) * step
         left, right = track.edges()
         low = np.minimum(left.min(axis=0), right.min(axis=0)) / resolution
         high = np.maximum(left.max(axis=0), right.max(axis=0)) / resolution
         extent = np.ceil(high - low).astype(int)
         room = max(PAGE_PIXELS - 2 * margin_pixels, PAGE_PIXELS // 4)
         self._grid = np.maximum(np.ceil(extent / room).astype(int), 1)
-        self._cell = -(-extent // self._grid // CELL) * CELL
+        self._cell = -(-extent // self._grid // step) * step
         self._margin = margin_pixels
         # In whole pixels from the world's origin, so that pages meet pixel on pixel.
         self._low = np.floor(low).astype(int)
         self._pages: OrderedDict[tuple[int, int], Page] = OrderedDict()
+        self._lock = Lock()
         self.only_page = self._page(0, 0) if self._grid.prod() == 1 else None
 
     def page_at(self, x: float, y: float) -> Page:
@@ -70,7 +74,8 @@ class GroundTexture:
             return self.only_page
         column = int((x / self.resolution - self._low[0]) // self._cell[0])
         row = int((y / self.resolution - self._low[1]) // self._cell[1])
-        return self._page(min(max(column, 0), self._grid[0] - 1), min(max(row, 0), self._grid[1] - 1))
+        with self._lock:
+            return self._page(min(max(column, 0), self._grid[0] - 1), min(max(row, 0), self._grid[1] - 1))
 
     @property
     def memory(self) -> int:
