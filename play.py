@@ -3,7 +3,7 @@
 Drive with the arrow keys or WASD, and leave with laps to train on; or watch a policy: python play.py --policy policy
 
 R starts and stops recording, N takes the next track, Escape ends.
-"""  # noqa: D400, D415, D205
+"""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path

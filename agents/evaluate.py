@@ -2,11 +2,13 @@
 
 Drive a policy on roads it never saw, headless, and measure its driving. `--policy expert` and `--policy straight` are
 baselines. Exit codes: 0; 1 where a requirement is missed; 2 for wrong use.
-"""  # noqa: D400, D415, D205
+"""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -27,7 +29,7 @@ from drivesim.track import Track
 from drivesim.track_files import read_track
 from drivesim.world import World, WorldSource
 
-BASELINES = {"expert": ExpertDriver, "straight": StraightDriver}
+BASELINES: dict[str, Callable[[], Driver]] = {"expert": ExpertDriver, "straight": StraightDriver}
 
 # What the table says of each metric, with its unit and format.
 _ROWS = (
@@ -99,7 +101,9 @@ def main(args: Args) -> int:
     if args.video is not None:
         worst = max(range(len(worlds)), key=lambda i: evaluation.tracks[i]["cross_track_error_mean"])
         write_video(evaluation.drives[worst], course, args.video)
-    missed = [text for text, wanted in zip(args.require, requirements, strict=True) if not is_met(wanted, evaluation.summary)]
+    missed = [
+        text for text, wanted in zip(args.require, requirements, strict=True) if not is_met(wanted, evaluation.summary)
+    ]
     for text in missed:
         console.print(f"[red]Requirement missed: {text}[/red]")
     return 1 if missed else 0
@@ -108,15 +112,15 @@ def main(args: Args) -> int:
 def _driver(args: Args) -> tuple[Driver, Course]:
     if args.policy in BASELINES:
         check_name("--environment", args.environment, ["steer", "drive"])
-        scenario = {"vehicle": args.vehicle}
-        return BASELINES[args.policy](), Course(has_pedal=args.environment == "drive", scenario=scenario)
+        has_pedal = args.environment == "drive"
+        return BASELINES[args.policy](), Course(has_pedal=has_pedal, scenario={"vehicle": args.vehicle})
     if not Path(args.policy).is_dir():
         raise DrivesimError(
             f"--policy: {args.policy!r} is neither a policy's folder nor one of {', '.join(BASELINES)}. "
             "Train one: python -m agents.train --data DIR --out DIR"
         )
     policy = Policy.load(args.policy, args.device)
-    scenario = {"vehicle": policy.vehicle, "control_hz": policy.config.control_hz}
+    scenario: dict[str, Any] = {"vehicle": policy.vehicle, "control_hz": policy.config.control_hz}
     return policy, Course(camera=policy.camera, threads=args.threads, scenario=scenario)
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from agents.evaluation import Evaluation
@@ -17,16 +19,16 @@ from drivesim.simulation import Rules
 from drivesim.vehicle import get_vehicle
 
 # The colour scale of the distance to the centreline ends here, metres.
-_WORST_SHOWN = 1.0
+_WORST_SHOWN = 0.5
 
-_MOST_SHOWN = 24
+_MOST_SHOWN = 18
 _FILM_CAMERA = Camera(width=480, height=480, span=48.0, mount=(12.0, 0.0, 0.0))
 _FILM_SECONDS = 20.0
 _FILM_FPS = 20
 
 
 def draw_drives(evaluation: Evaluation, path: Path) -> None:
-    """Draw the least accurate drives, and evenly others, on their roads, coloured by distance to the centreline (PNG)."""
+    """Draw the least accurate drives, and evenly others, on their roads; colour is the distance to the centreline."""
     order = np.argsort([-track["cross_track_error_mean"] for track in evaluation.tracks])
     shown = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), _MOST_SHOWN)).astype(int))]
     columns = min(len(shown), 6)
@@ -34,7 +36,7 @@ def draw_drives(evaluation: Evaluation, path: Path) -> None:
     figure = Figure(figsize=(2.6 * columns, 2.6 * rows + 0.7), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    lines = None
+    scale = ScalarMappable(Normalize(0, _WORST_SHOWN), "turbo")
     for axis, index in zip(axes, shown, strict=False):
         driven, metrics = evaluation.drives[index], evaluation.tracks[index]
         for edge in driven.world.track.edges():
@@ -42,18 +44,17 @@ def draw_drives(evaluation: Evaluation, path: Path) -> None:
         xy = np.column_stack([driven.columns["x"], driven.columns["y"]])
         pieces = np.stack([xy[:-1], xy[1:]], axis=1)
         error = np.abs(driven.columns["lateral_error"][:-1])
-        lines = LineCollection(list(pieces), array=error, cmap="viridis", clim=(0, _WORST_SHOWN), linewidth=1.6)
-        axis.add_collection(lines)
+        axis.add_collection(LineCollection(list(pieces), colors=scale.to_rgba(error), linewidth=2.0))
         left = np.flatnonzero(driven.departed)
         axis.plot(driven.columns["x"][left], driven.columns["y"][left], "x", color="crimson", markersize=5)
         axis.set_title(f"{driven.world.track.name}\n{metrics['cross_track_error_mean']:.2f} m", fontsize=7)
         axis.set_aspect("equal")
     for axis in axes:
         axis.set_axis_off()
-    figure.colorbar(lines, ax=list(axes), label="distance to the centreline (m)", shrink=0.5, aspect=30)
+    figure.colorbar(scale, ax=list(axes), label="distance to the centreline (m)", shrink=0.5, aspect=30)
     summary = evaluation.summary
     figure.suptitle(
-        f"{len(order)} roads never seen before: autonomy {summary['autonomy']:.3f}, "
+        f"{len(order)} roads: autonomy {summary['autonomy']:.3f}, "
         f"{summary['tracks_without_departure']:.0%} without a departure, mean error "
         f"{summary['cross_track_error_mean']:.2f} m",
         fontsize=10,

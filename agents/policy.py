@@ -70,7 +70,7 @@ class Policy:
     def __init__(self, config: PolicyConfig, network: nn.Module, device: str = "auto") -> None:
         self.config = config
         self.device = choose_device(device)
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
 
     @property
     def camera(self) -> Camera:
@@ -189,6 +189,6 @@ def autocast(device: torch.device) -> torch.autocast:
         fast = torch.cuda.is_bf16_supported()
     else:
         # Elsewhere bfloat16 is emulated, and slower than full precision. Older torch can't tell.
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+        capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         fast = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)

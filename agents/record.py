@@ -1,7 +1,7 @@
 """python -m agents.record --laps 40 --out laps
 
 Record laps of the scripted expert, headless. Noise on its steering (DART) takes it off the line; the labels stay clean.
-"""  # noqa: D400, D415, D205
+"""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -78,8 +78,11 @@ def main(args: Args) -> None:
     with progress_bar(console, "recording") as on_step:
         for first in range(0, args.laps, _CARS):
             batch = worlds[first : first + _CARS]
-            share = len(batch) / args.laps
-            drives = drive(ExpertDriver(), batch, course, rng, lambda x, a=first / args.laps, b=share: on_step(a + b * x))
+
+            def on_batch_step(share: float, first: int = first, cars: int = len(batch)) -> None:
+                on_step((first + cars * share) / args.laps)
+
+            drives = drive(ExpertDriver(), batch, course, rng, on_batch_step)
             for driven in drives:
                 _write(folder, driven, args)
                 steps += len(driven.put_back)

@@ -10,8 +10,8 @@ from agents.driver import Driver
 from datasets.schema import LAP_SCHEMA
 from drivesim.camera import Camera
 from drivesim.geometry import Floats
-from drivesim.simulation import wheel_clearance
 from drivesim.namespaces import NUMPY
+from drivesim.simulation import wheel_clearance
 from drivesim.vector_env import DriveVectorEnv, SteerVectorEnv
 from drivesim.world import World
 
@@ -99,7 +99,7 @@ def drive(
     reasons = np.full(len(worlds), None, object)
     noise = np.zeros(len(worlds))
     while len(cars):
-        wanted = np.zeros(env.action_space.shape)
+        wanted = np.zeros((len(worlds), 2 if course.has_pedal else 1))
         wanted[cars] = driver.act(env, observation, cars)
         noise = _next_noise(noise, course, env.rules.dt, rng)
         applied = wanted.copy()

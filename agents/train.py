@@ -2,9 +2,9 @@
 
 Clone driving from recorded laps, and keep the network that drives unseen roads best.
 
-The laps are rendered again: from beside the line with labels that lead back to it, on mirrored roads, and in many looks.
+The laps are rendered again: from beside the line with labels that lead back to it, on mirrored roads, in many looks.
 After every epoch the network drives validation tracks, closed loop; that chooses it, not its loss.
-"""  # noqa: D400, D415, D205
+"""
 
 import json
 import math
@@ -45,7 +45,7 @@ class Args:
     """The network."""
     camera: str = "topdown"
     """What it sees: topdown, front, left or right."""
-    epochs: int = 10
+    epochs: int = 5
     """Rounds of training, each followed by a drive on the validation tracks."""
     samples: int = 12_800
     """Samples to an epoch."""

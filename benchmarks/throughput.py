@@ -1,7 +1,7 @@
 """python -m benchmarks.throughput --peers
 
 Time our environments, and with --peers Gymnasium's and EnvPool's CarRacing-v3 in turns with them, at 96 x 96 RGB.
-"""  # noqa: D400, D415, D205
+"""
 
 import json
 import os
@@ -130,7 +130,7 @@ def _ours(args: Args) -> dict[str, Callable[[float], float]]:
 
 def _peers(args: Args) -> dict[str, Callable[[float], float]]:
     try:
-        import envpool  # noqa: PLC0415
+        import envpool
 
         car_racing = gymnasium.make("CarRacing-v3")
     except (ImportError, gymnasium.error.DependencyNotInstalled) as error:

@@ -16,7 +16,6 @@ from drivesim.geometry import Floats
 from drivesim.render import Renderer
 from drivesim.world import World
 
-
 # Textures are held for this many scenes: some 5 MB each from above, 80 MB for the front camera.
 _SCENES_AT_ONCE = 16
 
