@@ -148,8 +148,11 @@ def _check_writable(path: Path | None) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        was_there = path.exists()
         with path.open("ab"):
             pass
+        if not was_there:
+            path.unlink()
     except OSError as error:
         raise DrivesimError(f"{path} can't be written: {error.strerror}. Choose another place.") from error
 

@@ -13,6 +13,10 @@ from drivesim.geometry import Floats
 
 MAX_PIXELS = 4096
 
+# A sample's ground is at most this many times longer than wide, as far as the most samples to a row allow.
+LONGEST_SAMPLE = 4.0
+MAX_SAMPLES = 16
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -132,14 +136,25 @@ class Camera:
         fall = self._fall()
         return fall > self.mount[2] / self.reach
 
+    def samples_per_row(self) -> np.ndarray:
+        """Return how many samples, one behind the other, make a pixel of each row: (height,) powers of 2.
+
+        Far ahead a pixel covers ground that is much longer than wide; one sample of it would be blurred or shimmer.
+        """
+        if self.span is not None:
+            return np.ones(self.height, np.int64)
+        with np.errstate(divide="ignore"):
+            length = np.clip(1.0 / np.maximum(self._fall(), 1e-9) / LONGEST_SAMPLE, 1.0, MAX_SAMPLES)
+        return 2 ** np.ceil(np.log2(length)).astype(np.int64)
+
     def footprints(self) -> Floats:
-        """Return the side of the square of ground that a pixel of each row covers: (height,) metres; inf for sky."""
+        """Return the side of the square of ground that a sample of each row covers: (height,) metres; inf for sky."""
         if self.span is not None:
             return np.full(self.height, self.span / self.width)
         fall = self._fall()
         # A pixel covers h / (f w) across and h / (f w^2) along, w being the fall of its ray.
         with np.errstate(divide="ignore", invalid="ignore"):
-            side = self.mount[2] / (self.focal_length * fall**1.5)
+            side = self.mount[2] / (self.focal_length * fall**1.5) / np.sqrt(self.samples_per_row())
         return np.where(fall > 0, side, np.inf)
 
     def to_dict(self) -> dict[str, Any]:

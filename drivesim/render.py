@@ -1,7 +1,8 @@
 """Render: frames of many cameras at once, warped from ground textures by OpenCV on a pool of threads.
 
 The frame contract: a frame is the ground texture sampled bilinearly at each pixel's place on the ground, from the mip
-level of the pixel's row; rows that show no ground are sky; then the car is drawn. uint8 RGB, height x width x 3.
+level of the pixel's row; far ahead, the mean of several such samples; rows that show no ground are sky; then the car is
+drawn. uint8 RGB, height x width x 3.
 """
 
 import sys
@@ -42,11 +43,12 @@ _FREE_REFERENCES = _count_free_references()
 
 @dataclass(frozen=True)
 class _Band:
-    """Rows `start` to `stop` of the image, sampled from mip `level`."""
+    """Rows `start` to `stop` of the image, sampled from mip `level`, `samples` to a row."""
 
     start: int
     stop: int
     level: int
+    samples: int
 
 
 class Renderer:
@@ -131,8 +133,12 @@ class Renderer:
                     target = scratch[i, band.start : band.stop]
                     if self.camera.looks_down:
                         cv2.warpAffine(source, matrices[first + i], size, target, _WARP, cv2.BORDER_REPLICATE)
-                    else:
+                    elif band.samples == 1:
                         cv2.warpPerspective(source, matrices[first + i], size, target, _WARP, cv2.BORDER_REPLICATE)
+                    else:
+                        tall = (width, size[1] * band.samples)
+                        fine = cv2.warpPerspective(source, matrices[first + i], tall, None, _WARP, cv2.BORDER_REPLICATE)
+                        cv2.resize(fine, size, target, interpolation=cv2.INTER_AREA)
             rows = len(block) * height
             cv2.cvtColor(
                 scratch[: len(block)].reshape(rows, width, 4), cv2.COLOR_RGBA2RGB, block.reshape(rows, width, 3)
@@ -146,7 +152,9 @@ class Renderer:
         """Matrices from the band's pixels to texels: (N, 2, 3) looking down, (N, 3, 3) in perspective."""
         resolution = self.camera.resolution * 2**band.level
         ground = self.camera.ground_from_pixel()
-        ground[:, 2] += band.start * ground[:, 1]
+        # Sample k of the band is row start + (k + 1/2) / samples - 1/2 of the image.
+        ground[:, 2] += (band.start + 0.5 / band.samples - 0.5) * ground[:, 1]
+        ground[:, 1] /= band.samples
         matrix = pose_matrix(poses) @ ground
         texel = np.empty_like(matrix)
         # column = (x - left) / resolution - 1/2; row = (top - y) / resolution - 1/2, in homogeneous coordinates.
@@ -165,16 +173,17 @@ class Renderer:
 
 
 def _bands(camera: Camera) -> list[_Band]:
-    """Cut the rows that show ground into bands of one mip level each."""
+    """Cut the rows that show ground into bands of one mip level and number of samples each."""
     rows = np.flatnonzero(camera.ground_rows())
     if len(rows) == 0:
         return []
     sharpness = np.log2(np.maximum(camera.footprints()[rows] / camera.resolution, 1.0))
     level = np.minimum(np.rint(sharpness).astype(int), 6)
-    cuts = np.flatnonzero(np.diff(level)) + 1
+    samples = camera.samples_per_row()[rows]
+    cuts = np.flatnonzero((np.diff(level) != 0) | (np.diff(samples) != 0)) + 1
     starts, stops = np.r_[0, cuts], np.r_[cuts, len(rows)]
     return [
-        _Band(int(rows[start]), int(rows[stop - 1]) + 1, int(level[start]))
+        _Band(int(rows[start]), int(rows[stop - 1]) + 1, int(level[start]), int(samples[start]))
         for start, stop in zip(starts, stops, strict=True)
     ]
 

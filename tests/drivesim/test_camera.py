@@ -133,7 +133,8 @@ def test_a_pixel_covers_as_much_ground_as_its_neighbours_are_apart():
         across = ground_at(FRONT, 99.0, row)[1] - ground_at(FRONT, 100.0, row)[1]
         along = ground_at(FRONT, 99.5, row - 0.5)[0] - ground_at(FRONT, 99.5, row + 0.5)[0]
         # In the middle column, where the ray's fall is measured.
-        assert FRONT.footprints()[row] == pytest.approx(np.sqrt(across * along), rel=0.05)
+        square = across * along / FRONT.samples_per_row()[row]
+        assert FRONT.footprints()[row] == pytest.approx(np.sqrt(square), rel=0.05)
     assert np.all(np.isinf(FRONT.footprints()[:18]))
 
 
