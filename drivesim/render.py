@@ -18,14 +18,15 @@ from drivesim.appearance import Appearance
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats, pose_matrix
+from drivesim.opencv_threads import SINGLE_THREADED
 from drivesim.painting import Image
 from drivesim.texture import GroundTexture
 from drivesim.track import Track
 from drivesim.vehicle import VehicleParams
 
-# Frames are warped into a scratch block before their alpha is dropped. A block of this many pixels fits a core's
-# second-level cache, and OpenCV cuts no job of its own from it: from 2^16 on it would call up its threads beside ours.
-_BLOCK_PIXELS = 2**16 - 1
+# Frames are warped into a scratch block before their alpha is dropped; a block of this many pixels fits a core's
+# second-level cache.
+_BLOCK_PIXELS = 2**16
 
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
@@ -89,16 +90,21 @@ class Renderer:
             reference to it is gone.
         """
         frames = self._free_buffer(len(poses))
+        with SINGLE_THREADED:
+            self._draw_all(frames, textures, poses)
+        return frames
+
+    def _draw_all(self, frames: Image, textures: Sequence[GroundTexture], poses: Floats) -> None:
+        """Spread the cars over the threads."""
         if self._pool is None or len(poses) < 2 * self.threads:
             self._draw_into(frames, textures, poses)
-            return frames
+            return
         cuts = np.linspace(0, len(poses), self.threads + 1).astype(int)
         chunks = [(frames[a:b], textures[a:b], poses[a:b]) for a, b in pairwise(cuts)]
         jobs = [self._pool.submit(self._draw_into, *chunk) for chunk in chunks[1:]]
         self._draw_into(*chunks[0])
         for job in jobs:
             job.result()
-        return frames
 
     def close(self) -> None:
         """Stop the threads."""

@@ -36,7 +36,7 @@ class Scenario:
         off_road_margin: How far the car's centre may be outside the road's edge, metres.
         stall_time: Seconds without progress that end an episode.
         time_limit: Of an episode, seconds; None for what its laps take at 3 m/s.
-        threads: Threads that draw frames.
+        threads: Threads that draw frames; None for one a core in a vector environment.
         render_mode: None, `rgb_array` or `human`.
     """
 
@@ -53,7 +53,7 @@ class Scenario:
     off_road_margin: float = 0.0
     stall_time: float = 5.0
     time_limit: float | None = None
-    threads: int = 1
+    threads: int | None = None
     render_mode: str | None = None
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """Vector env: many cars in one process as a Gymnasium vector environment."""
 
+import os
 from typing import Any, ClassVar
 
 import gymnasium
@@ -62,7 +63,7 @@ class DriveVectorEnv(VectorEnv):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._source = self.scenario.world_source()
-        threads = self.scenario.threads
+        threads = (os.cpu_count() or 1) if self.scenario.threads is None else self.scenario.threads
         self._renderer = None if self.camera is None else Renderer(self.camera, self.rules.vehicle, threads)
         self._roads = RoadTable(num_envs)
         self._worlds: list[World] = []
