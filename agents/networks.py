@@ -1,7 +1,11 @@
 """Networks: image -> action. They take uint8 frames and normalise inside, so that no caller can get that wrong."""
 
+import copy
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from drivesim.errors import DrivesimError, check_name
 
@@ -56,6 +60,17 @@ class PilotNet(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Take frames (B, 3, H, W) uint8 RGB to actions (B, outputs), not yet cut to [-1, 1]."""
         return self.head(self.features(frames.float() / 127.5 - 1.0))
+
+
+def fold_batch_norm(network: nn.Module) -> nn.Module:
+    """Return a copy for inference, in which a convolution does the batch normalisation that follows it."""
+    folded = copy.deepcopy(network).eval()
+    for block in [module for module in folded.modules() if isinstance(module, nn.Sequential)]:
+        for i, (layer, after) in enumerate(pairwise(list(block))):
+            if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+                block[i] = fuse_conv_bn_eval(layer, after)
+                block[i + 1] = nn.Identity()
+    return folded
 
 
 def build_network(backbone: str, height: int, width: int, outputs: int = 1) -> nn.Module:

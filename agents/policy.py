@@ -14,7 +14,7 @@ from torch import nn
 import drivesim
 from agents.driver import frames_of
 from agents.model_card import model_card
-from agents.networks import BACKBONES, build_network
+from agents.networks import BACKBONES, build_network, fold_batch_norm
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError, check_name
 from drivesim.vector_env import DriveVectorEnv
@@ -71,6 +71,7 @@ class Policy:
         self.config = config
         self.device = choose_device(device)
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
+        self._driving: nn.Module | None = None
 
     @property
     def camera(self) -> Camera:
@@ -109,12 +110,14 @@ class Policy:
             raise DrivesimError(
                 f"frames: this policy takes uint8 frames of {expected}, got {frames.dtype} of {frames.shape[1:]}."
             )
-        self.network.eval()
+        if self._driving is None or self.network.training:
+            # Whoever trains the network puts it into training mode; its weights may differ since.
+            self._driving = fold_batch_norm(self.network.eval())
         actions = []
         with torch.inference_mode(), autocast(self.device):
             for chunk in torch.from_numpy(frames).split(_CHUNK):
                 # A batch in NHWC memory seen as NCHW: channels_last without a copy.
-                actions.append(self.network(chunk.to(self.device).permute(0, 3, 1, 2)).float())
+                actions.append(self._driving(chunk.to(self.device).permute(0, 3, 1, 2)).float())
         return np.clip(torch.cat(actions).cpu().numpy().astype(np.float64), -1.0, 1.0)
 
     def save(self, folder: Path | str) -> None:
