@@ -5,17 +5,15 @@ Drive with the arrow keys or WASD, and leave with laps to train on; or watch a p
 R starts and stops recording, N takes the next track, Escape ends.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import drivesim
 from agents.policy import Policy
-from agents.provenance import commit
+from agents.provenance import lap_info
 from datasets.recording import LapWriter, new_folder, recover
-from datasets.schema import LapInfo
 from drivesim.camera import Camera
 from drivesim.command import run_command
 from drivesim.env import DriveEnv, SteerEnv
@@ -61,6 +59,7 @@ def main(args: Args) -> None:
         difficulty=args.difficulty,
         camera=policy.camera if policy else args.camera,
         vehicle=policy.vehicle if policy else args.vehicle,
+        control_hz=policy.config.control_hz if policy else 20.0,
         laps=1000,
         stall_time=1e9,
         time_limit=1e9,
@@ -132,20 +131,7 @@ class Session:
     def _toggle_recording(self) -> None:
         if self._writer is not None:
             return self.stop_recording()
-        world = self.env.world
-        info = LapInfo(
-            track_name=world.track.name,
-            track_points=world.track.points,
-            vehicle=asdict(self.env.rules.vehicle),
-            control_hz=self.env.rules.control_hz,
-            driver="human" if self.policy is None else "policy",
-            seed=None,
-            appearance=world.appearance.to_dict(),
-            environment="drivesim/Drive-v0" if self.env.has_pedal else "drivesim/Steer-v0",
-            drivesim_version=drivesim.__version__,
-            commit=commit(),
-            notes={},
-        )
+        info = lap_info(self.env.world, self.env.rules, "human" if self.policy is None else self.policy.name)
         self._writer = LapWriter(new_folder(self.folder, append=True), info)
 
     def _action(self, observation: Any) -> np.ndarray:

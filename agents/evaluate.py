@@ -18,7 +18,7 @@ from agents.driver import Driver, StraightDriver
 from agents.evaluation import Evaluation, evaluate
 from agents.expert import ExpertDriver
 from agents.metrics import check_requirement, is_met
-from agents.pictures import draw_drives, write_video
+from agents.pictures import check_video_name, draw_drives, write_video
 from agents.policy import Policy
 from agents.progress import progress_bar
 from agents.provenance import commit
@@ -86,6 +86,8 @@ class Args:
 def main(args: Args) -> int:
     """Evaluate."""
     requirements = [check_requirement(text) for text in args.require]
+    if args.video is not None:
+        check_video_name(args.video)
     driver, course = _driver(args)
     worlds = _worlds(args)
     for path in (args.json, args.picture, args.video):

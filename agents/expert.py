@@ -32,7 +32,7 @@ class ExpertDriver:
     needs_frames = False
 
     def __init__(self) -> None:
-        self._profiles: WeakKeyDictionary[Track, Floats] = WeakKeyDictionary()
+        self._profiles: WeakKeyDictionary[Track, dict[VehicleParams, Floats]] = WeakKeyDictionary()
 
     def act(self, env: DriveVectorEnv, observation: Any, cars: np.ndarray) -> np.ndarray:
         """See `agents.driver.Driver.act`."""
@@ -49,9 +49,10 @@ class ExpertDriver:
         return np.column_stack([steering[cars], pedal])
 
     def _pedal(self, track: Track, s: float, speed: float, params: VehicleParams) -> float:
-        profile = self._profiles.get(track)
+        profiles = self._profiles.setdefault(track, {})
+        profile = profiles.get(params)
         if profile is None:
-            profile = self._profiles[track] = speed_profile(track, params)
+            profile = profiles[params] = speed_profile(track, params)
         target = profile[int((s + 0.2 * speed) / _PROFILE_SPACING) % len(profile)]
         return float(cruise_pedal(speed, target, params, NUMPY))
 

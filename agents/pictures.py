@@ -24,7 +24,6 @@ _WORST_SHOWN = 0.5
 _MOST_SHOWN = 18
 _FILM_CAMERA = Camera(width=480, height=480, span=48.0, mount=(12.0, 0.0, 0.0))
 _FILM_SECONDS = 20.0
-_FILM_FPS = 20
 
 
 def draw_drives(evaluation: Evaluation, path: Path) -> None:
@@ -62,23 +61,28 @@ def draw_drives(evaluation: Evaluation, path: Path) -> None:
     figure.savefig(path, dpi=110, format="png")
 
 
-def write_video(driven: Drive, course: Course, path: Path) -> None:
-    """Film a drive's first seconds (MP4 or GIF): the road from above, and in a corner what the network saw."""
+def check_video_name(path: Path) -> None:
+    """Refuse a file name that tells no format that `write_video` writes."""
     if path.suffix.lower() not in (".mp4", ".gif"):
         raise DrivesimError(f"--video: expected a name that ends in .mp4 or .gif, got {path.name}.")
+
+
+def write_video(driven: Drive, course: Course, path: Path) -> None:
+    """Film a drive's first seconds (MP4 or GIF): the road from above, and in a corner what the network saw."""
+    check_video_name(path)
     vehicle = get_vehicle(course.scenario.get("vehicle", Rules().vehicle))
     large = Renderer(_FILM_CAMERA, vehicle)
     small = Renderer(course.camera, vehicle) if course.camera is not None else None
-    count = min(len(driven.put_back), int(_FILM_SECONDS * _FILM_FPS))
+    count = min(len(driven.put_back), round(_FILM_SECONDS / driven.dt))
     size = (_FILM_CAMERA.width, _FILM_CAMERA.height)
     options = ["-vf", "fps=10,scale=320:-1,split[a][b];[a]palettegen[p];[b][p]paletteuse"]
     is_gif = path.suffix.lower() == ".gif"
     writer = imageio_ffmpeg.write_frames(
         str(path),
         size,
-        fps=_FILM_FPS,
+        fps=1 / driven.dt,
         codec="gif" if is_gif else "libx264",
-        pix_fmt_out="rgb8" if is_gif else "yuv420p",
+        pix_fmt_out="pal8" if is_gif else "yuv420p",
         output_params=options if is_gif else ["-movflags", "+faststart"],
         macro_block_size=1,
         ffmpeg_log_level="error",

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 @contextmanager
 def progress_bar(console: Console, title: str) -> Iterator[Callable[[float], None]]:
-    """Show a bar while its block runs; gives a function to be told the share that is done, 0 to 1."""
+    """Show a bar on a terminal while its block runs; gives a function to be told the share that is done, 0 to 1."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -18,6 +18,6 @@ def progress_bar(console: Console, title: str) -> Iterator[Callable[[float], Non
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=1.0)
         yield lambda share: progress.update(task, completed=share)

@@ -3,29 +3,26 @@
 Record laps of the scripted expert, headless. Noise on its steering (DART) takes it off the line; the labels stay clean.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
-import drivesim
 from agents.expert import ExpertDriver
 from agents.progress import progress_bar
-from agents.provenance import commit
+from agents.provenance import lap_info
 from agents.rollout import Course, Drive, drive, lap_columns
 from datasets.recording import LapWriter, new_folder
-from datasets.schema import LapInfo
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError, check_name
+from drivesim.scenario import Scenario
+from drivesim.simulation import Rules
 from drivesim.track_files import read_track
-from drivesim.vehicle import get_vehicle
 from drivesim.world import WorldSource
 
 # Laps driven at once.
 _CARS = 64
-
-ENVIRONMENTS = {"steer": "drivesim/Steer-v0", "drive": "drivesim/Drive-v0"}
 
 
 @dataclass
@@ -58,11 +55,16 @@ class Args:
 
 def main(args: Args) -> None:
     """Record the laps."""
-    check_name("--environment", args.environment, ENVIRONMENTS)
+    check_name("--environment", args.environment, ["steer", "drive"])
     if args.laps < 1:
         raise DrivesimError(f"--laps: expected 1 or more, got {args.laps}.")
     if not 0 <= args.noise <= 1:
         raise DrivesimError(f"--noise: expected a number from 0 to 1, got {args.noise}.")
+    if args.seed < 0:
+        raise DrivesimError(f"--seed: expected 0 or more, got {args.seed}.")
+    if args.seconds is not None and not args.seconds > 0:
+        raise DrivesimError(f"--seconds: expected more than 0, got {args.seconds}.")
+    rules = Scenario(vehicle=args.vehicle).rules(args.environment == "drive")
     source = _source(args)
     folder = new_folder(args.out, args.append)
     course = Course(
@@ -84,11 +86,15 @@ def main(args: Args) -> None:
 
             drives = drive(ExpertDriver(), batch, course, rng, on_batch_step)
             for driven in drives:
-                _write(folder, driven, args)
+                _write(folder, driven, rules, args)
                 steps += len(driven.put_back)
-    minutes = steps / 20 / 60
-    console.print(f"Recorded {args.laps} laps, {steps} steps, {minutes:.1f} minutes of driving, into {folder}")
-    console.print(f"Train on them: python -m agents.train --data {folder} --backbone pilotnet --out policy")
+    minutes = steps * rules.dt / 60
+    console.print(
+        f"Recorded {args.laps} laps, {steps} steps, {minutes:.1f} minutes of driving, into {folder}", soft_wrap=True
+    )
+    console.print(
+        f"Train on them: python -m agents.train --data {folder} --backbone pilotnet --out policy", soft_wrap=True
+    )
 
 
 def _source(args: Args) -> WorldSource:
@@ -98,20 +104,8 @@ def _source(args: Args) -> WorldSource:
     return WorldSource([track.reversed() if lap % 2 else track for lap in range(args.laps)])
 
 
-def _write(folder: Path, driven: Drive, args: Args) -> None:
-    info = LapInfo(
-        track_name=driven.world.track.name,
-        track_points=driven.world.track.points,
-        vehicle=asdict(get_vehicle(args.vehicle)),
-        control_hz=20.0,
-        driver="expert",
-        seed=args.seed,
-        appearance=driven.world.appearance.to_dict(),
-        environment=ENVIRONMENTS[args.environment],
-        drivesim_version=drivesim.__version__,
-        commit=commit(),
-        notes={"noise": args.noise, "end_reason": driven.end_reason},
-    )
+def _write(folder: Path, driven: Drive, rules: Rules, args: Args) -> None:
+    info = lap_info(driven.world, rules, ExpertDriver.name, args.seed, noise=args.noise, end_reason=driven.end_reason)
     with LapWriter(folder, info) as lap:
         lap.extend(lap_columns(driven))
 

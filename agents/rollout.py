@@ -9,6 +9,7 @@ import numpy as np
 from agents.driver import Driver
 from datasets.schema import LAP_SCHEMA
 from drivesim.camera import Camera
+from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats
 from drivesim.namespaces import NUMPY
 from drivesim.simulation import wheel_clearance
@@ -56,6 +57,7 @@ class Drive:
         departed: (T,) bool, whether a wheel was off the road after the step.
         end_reason: Why it ended: see `drivesim.simulation.EndReason`.
         progress: New arc length, metres.
+        dt: Length of a step, seconds.
     """
 
     world: World
@@ -64,11 +66,12 @@ class Drive:
     departed: np.ndarray
     end_reason: str | None
     progress: float
+    dt: float
 
     @property
     def elapsed(self) -> float:
         """Seconds driven."""
-        return len(self.put_back) * float(self.columns["time"][1] - self.columns["time"][0])
+        return len(self.put_back) * self.dt
 
 
 def drive(
@@ -89,7 +92,12 @@ def drive(
 
     Returns:
         One `Drive` a world, in their order.
+
+    Raises:
+        DrivesimError: If there is noise, and no generator to draw it from.
     """
+    if course.noise and rng is None:
+        raise DrivesimError(f"rng: noise of {course.noise} needs a generator; give numpy.random.default_rng(seed).")
     env = make_env(len(worlds), course)
     observation, info = env.reset(seed=0, options={"worlds": list(worlds)})
     cars = np.arange(len(worlds))
@@ -135,6 +143,7 @@ def drive(
             departed=departed[car, :length],
             end_reason=reasons[car],
             progress=float(progress[car]),
+            dt=env.rules.dt,
         )
         for car, (world, length) in enumerate(zip(worlds, lengths, strict=True))
     ]
@@ -183,7 +192,7 @@ def _actions(info: dict[str, Any], wanted: np.ndarray, course: Course) -> dict[s
 
 def _next_noise(noise: Floats, course: Course, dt: float, rng: np.random.Generator | None) -> Floats:
     """First-order autoregressive noise of the course's standard deviation."""
-    if course.noise == 0 or rng is None:
+    if not course.noise or rng is None:
         return noise
     kept = 0.5 ** (dt / _NOISE_HALF_LIFE)
     return kept * noise + course.noise * np.sqrt(1 - kept**2) * rng.standard_normal(len(noise))

@@ -1,5 +1,7 @@
 """Viewer: a pygame window that shows frames and tells which keys are down."""
 
+import os
+
 import numpy as np
 
 from drivesim.errors import DrivesimError
@@ -8,6 +10,8 @@ try:
     import pygame
 except ImportError as error:
     raise DrivesimError("A window needs pygame. Install it: pip install pygame-ce") from error
+
+_UNSEEN_DRIVERS = ("dummy", "offscreen", "evdev")
 
 _STEER_LEFT, _STEER_RIGHT = (pygame.K_LEFT, pygame.K_a), (pygame.K_RIGHT, pygame.K_d)
 _THROTTLE, _BRAKE = (pygame.K_UP, pygame.K_w), (pygame.K_DOWN, pygame.K_s)
@@ -28,10 +32,15 @@ class Viewer:
     def __init__(self, title: str, width: int, height: int) -> None:
         try:
             pygame.display.init()
+            # Where there is no display SDL takes one that nobody sees; only who asks for it by name wants that.
+            if pygame.display.get_driver() in _UNSEEN_DRIVERS and "SDL_VIDEODRIVER" not in os.environ:
+                raise pygame.error("no display was found")
             self._screen = pygame.display.set_mode((width, height))
         except pygame.error as error:
+            pygame.display.quit()
             raise DrivesimError(
-                f"No window can be opened ({error}). On a machine without a display use render_mode='rgb_array'."
+                f"No window can be opened ({error}). Run it on a machine with a display; without one, "
+                "render_mode='rgb_array' gives the frames, and python -m agents.record laps."
             ) from error
         pygame.display.set_caption(title)
         pygame.font.init()

@@ -1,0 +1,49 @@
+"""Policies for the tests: small, untrained, and with an opinion on every frame."""
+
+import numpy as np
+import torch
+
+from agents.networks import build_network
+from agents.policy import Policy, PolicyConfig
+from drivesim.camera import Camera
+from drivesim.vehicle import VEHICLES
+
+CAMERA = Camera(width=64, height=64, span=38.4, mount=(9.6, 0.0, 0.0))
+FOLDER_FILES = ["README.md", "config.json", "model.safetensors"]
+
+
+def make_policy(seed=0, **changes):
+    fields = dict(
+        backbone="pilotnet",
+        camera=CAMERA,
+        outputs=("steering",),
+        vehicle=dict(vars(VEHICLES["car"])),
+        control_hz=20.0,
+        training={"laps": 3, "seed": seed},
+        driving={"autonomy": 0.75, "cross_track_error": 0.5},
+    )
+    config = PolicyConfig(**(fields | changes))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = build_network("pilotnet", config.camera.height, config.camera.width, len(config.outputs))
+        frames = torch.from_numpy(make_frames(64, config.camera)).permute(0, 3, 1, 2)
+        with torch.no_grad():
+            # Batch statistics of some frames, and a last layer that tells them apart.
+            for _ in range(10):
+                network.train()(frames)
+            actions, last = network.eval()(frames), network.head[-1]
+            last.weight *= 0.4 / actions.std(dim=0)[:, None]
+            last.bias -= network(frames).mean(dim=0)
+    return Policy(config, network, "cpu")
+
+
+def make_frames(count, camera=CAMERA, seed=0):
+    """Noise, each frame about its own grey."""
+    rng = np.random.default_rng(seed)
+    grey = rng.integers(20, 235, (count, 1, 1, 1))
+    noise = rng.integers(-20, 20, (count, camera.height, camera.width, 3))
+    return (grey + noise).astype(np.uint8)
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

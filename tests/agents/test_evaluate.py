@@ -1,0 +1,202 @@
+"""The command that evaluates: its figures, its exit codes, and what it leaves on the disk."""
+
+import json
+
+import cv2
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+import drivesim
+from agents import evaluate, pictures
+from agents.metrics import METRICS
+from drivesim.camera import CAMERAS
+from drivesim.track_generation import generate_track
+from tests.agents.policies import files, make_policy
+
+EXPERT = ("--policy", "expert", "--tracks", 2, "--difficulty", "easy")
+
+
+def write_circuit(path, radius):
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    rows = [f"{radius * np.cos(a):.4f},{radius * np.sin(a):.4f},4.0,4.0" for a in angle]
+    path.write_text("# x_m,y_m,w_tr_right_m,w_tr_left_m\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def short_films(monkeypatch):
+    monkeypatch.setattr(pictures, "_FILM_SECONDS", 1.0)
+
+
+def test_an_evaluation_prints_every_metric_and_writes_them_for_every_track(tmp_path, run):
+    code, said, _ = run(evaluate, *EXPERT, "--json", tmp_path / "new" / "e.json")
+    assert code == 0
+    assert "expert on 2 tracks" in said
+    assert "1.0000" in said
+    report = json.loads((tmp_path / "new" / "e.json").read_text())
+    assert report["drivesim_version"] == drivesim.__version__
+    assert set(report["summary"]) == set(METRICS)
+    assert report["summary"]["autonomy"] == 1.0
+    assert report["frames_per_second"] > 0
+    names = [generate_track(seed, "easy", "test").name for seed in (0, 1)]
+    assert [track["track"] for track in report["tracks"]] == names
+    for name in ("autonomy", "cross_track_error_mean", "mean_speed"):
+        mean = np.mean([track[name] for track in report["tracks"]])
+        assert report["summary"][name] == pytest.approx(mean), name
+    assert report["command"].items() >= {"policy": "expert", "difficulty": "easy"}.items()
+
+
+def test_other_seeds_are_other_tracks(tmp_path, run):
+    assert run(evaluate, *EXPERT, "--first-seed", 5, "--tracks", 1, "--json", tmp_path / "e.json")[0] == 0
+    (track,) = json.loads((tmp_path / "e.json").read_text())["tracks"]
+    assert track["track"] == generate_track(5, "easy", "test").name
+
+
+def test_a_met_requirement_is_exit_code_0_and_a_missed_one_1(run):
+    assert run(evaluate, *EXPERT, "--require", "autonomy>=0.99", "departures_per_km<0.1")[0] == 0
+    code, said, _ = run(evaluate, *EXPERT, "--require", "autonomy>=0.99", "mean_speed>100")
+    assert code == 1
+    assert "Requirement missed: mean_speed>100" in said
+    assert "autonomy>=0.99" not in said
+
+
+def test_the_straight_driver_fails_where_the_expert_passes(run):
+    code, said, _ = run(evaluate, "--policy", "straight", *EXPERT[2:], "--require", "autonomy>=0.5")
+    assert code == 1
+    assert "straight on 2 tracks" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--policy", "nobody"), "'nobody' is neither a policy's folder nor one of expert, straight"),
+        (("--require", "skill>1"), "unknown metric 'skill'. Known: autonomy,"),
+        (("--require", "autonomy"), "expected METRIC>=NUMBER"),
+        (("--tracks", 0), "--tracks: expected 1 or more, got 0"),
+        (("--difficulty", "odd"), "difficulty: unknown name 'odd'"),
+        (("--environment", "fly"), "--environment: unknown name 'fly'. Known: steer, drive."),
+        (("--vehicle", "lorry"), "vehicle: unknown name 'lorry'"),
+        (("--appearance", "odd"), "appearance: unknown name 'odd'"),
+        (("--track-files", "nowhere.csv"), "nowhere.csv"),
+        (("--video", "film.avi"), "--video: expected a name that ends in .mp4 or .gif, got film.avi"),
+    ],
+)
+def test_wrong_use_is_exit_code_2_and_one_sentence_before_anything_is_driven(
+    tmp_path, run, monkeypatch, options, words
+):
+    monkeypatch.chdir(tmp_path)
+    code, _, said = run(evaluate, *EXPERT, *options)
+    assert code == 2
+    assert said.startswith("error: ")
+    assert words in said
+    assert said.count("\n") == 1
+    assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize("option", ["--json", "--picture", "--video"])
+def test_a_place_that_cannot_be_written_is_found_before_anything_is_driven(tmp_path, run, monkeypatch, option):
+    monkeypatch.setattr(evaluate, "evaluate", None)
+    (tmp_path / "file").write_text("mine")
+    code, _, said = run(evaluate, *EXPERT, option, tmp_path / "file" / "film.gif")
+    assert code == 2
+    assert "can't be written" in said
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_an_older_report_stays_until_there_is_a_new_one(tmp_path, run, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluate, "evaluate", interrupted)
+    (tmp_path / "old.json").write_text("old")
+    code, _, said = run(evaluate, *EXPERT, "--json", tmp_path / "old.json", "--picture", tmp_path / "new.png")
+    assert (code, said) == (130, "interrupted\n")
+    assert files(tmp_path) == {"old.json": b"old"}
+
+
+def test_track_files_are_driven_both_ways(tmp_path, run):
+    circuits = tmp_path / "circuits"
+    circuits.mkdir()
+    write_circuit(circuits / "b.csv", 30.0)
+    write_circuit(circuits / "a.csv", 20.0)
+    alone = write_circuit(tmp_path / "alone.csv", 25.0)
+    options = ("--policy", "expert", "--track-files", circuits, alone, "--json", tmp_path / "e.json")
+    assert run(evaluate, *options, "--both-directions")[0] == 0
+    tracks = json.loads((tmp_path / "e.json").read_text())["tracks"]
+    names = [track["track"] for track in tracks]
+    assert len(set(names)) == 6
+    assert ["alone" in name for name in names] == [False] * 4 + [True] * 2
+    np.testing.assert_allclose(
+        [track["distance"] for track in tracks], 2 * np.pi * np.repeat([20.0, 30.0, 25.0], 2), rtol=0.02
+    )
+    assert run(evaluate, *options)[0] == 0
+    assert len(json.loads((tmp_path / "e.json").read_text())["tracks"]) == 3
+
+
+def test_a_folder_without_track_files_is_refused(tmp_path, run):
+    code, _, said = run(evaluate, "--policy", "expert", "--track-files", tmp_path)
+    assert code == 2
+    assert f"--track-files: {tmp_path} holds no CSV file" in said
+
+
+def test_the_expert_is_evaluated_at_the_pedal_and_with_slip_too(tmp_path, run):
+    options = ("--environment", "drive", "--vehicle", "car-dynamic", "--json", tmp_path / "e.json")
+    assert run(evaluate, *EXPERT, *options, "--require", "tracks_without_departure>=1")[0] == 0
+    summary = json.loads((tmp_path / "e.json").read_text())["summary"]
+    assert summary["mean_speed"] > 12
+    assert summary["progress_against_expert"] == pytest.approx(1.0)
+
+
+def test_a_policy_is_driven_through_its_own_camera_and_filmed(tmp_path, run, short_films, one_torch_thread):
+    make_policy().save(tmp_path / "mine")
+    circuit = write_circuit(tmp_path / "circle.csv", 20.0)
+    picture, film = tmp_path / "lines.png", tmp_path / "film.mp4"
+    options = ("--track-files", circuit, "--json", tmp_path / "e.json", "--picture", picture, "--video", film)
+    code, said, _ = run(evaluate, "--policy", tmp_path / "mine", *options, "--device", "cpu")
+    assert code == 0
+    assert "mine on 1 tracks" in said
+    summary = json.loads((tmp_path / "e.json").read_text())["summary"]
+    # It is untrained: it gets nowhere without help.
+    assert summary["autonomy"] < 0.5
+    lines = cv2.imread(str(picture))
+    assert min(lines.shape[:2]) > 200
+    assert lines.std() > 10
+    meta, frames = read_film(film)
+    assert (meta["size"], meta["fps"], len(frames)) == ((480, 480), 20.0, 20)
+
+
+def test_a_policy_trained_at_another_rate_is_driven_at_its_own(tmp_path, run, one_torch_thread, monkeypatch):
+    make_policy(control_hz=10.0, camera=CAMERAS["topdown"], vehicle={"width": 1.5}).save(tmp_path / "mine")
+    courses = []
+    real = evaluate.evaluate
+
+    def spy(driver, worlds, course, on_step):
+        courses.append(course)
+        return real(driver, worlds, course, on_step)
+
+    monkeypatch.setattr(evaluate, "evaluate", spy)
+    circuit = write_circuit(tmp_path / "circle.csv", 20.0)
+    assert run(evaluate, "--policy", tmp_path / "mine", "--track-files", circuit, "--device", "cpu")[0] == 0
+    assert courses[0].camera == CAMERAS["topdown"]
+    assert courses[0].scenario["control_hz"] == 10.0
+    assert courses[0].scenario["vehicle"].width == 1.5
+
+
+@pytest.mark.parametrize(("name", "size", "fps", "count"), [("a.mp4", (480, 480), 20, 20), ("a.gif", (320, 320), 10, 10)])
+def test_the_film_is_as_long_as_the_drive_it_shows(tmp_path, run, short_films, name, size, fps, count):
+    circuit = write_circuit(tmp_path / "circle.csv", 20.0)
+    assert run(evaluate, "--policy", "expert", "--track-files", circuit, "--video", tmp_path / name)[0] == 0
+    meta, frames = read_film(tmp_path / name)
+    assert (meta["size"], meta["fps"], len(frames)) == (size, fps, count)
+    assert frames.std() > 10
+    assert np.abs(frames[-1] - frames[0]).mean() > 1
+
+
+def read_film(path):
+    """Return the film's metadata and frames (T, H, W, 3) float."""
+    reader = imageio_ffmpeg.read_frames(str(path))
+    meta = next(reader)
+    width, height = meta["size"]
+    frames = [np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in reader]
+    return meta, np.array(frames, float)

@@ -1,0 +1,148 @@
+"""The command that records laps: what it leaves on the disk, and what it refuses."""
+
+import numpy as np
+import pytest
+
+from agents import record
+from agents.expert import ExpertDriver
+from agents.rollout import Course, drive
+from datasets.lap_files import read_laps
+from drivesim.appearance import Appearance
+from drivesim.track_generation import generate_track
+from drivesim.vehicle import VEHICLES, get_vehicle
+from drivesim.world import WorldSource
+from tests.agents.policies import files
+
+CIRCLE = "x_m,y_m,w_tr_right_m,w_tr_left_m\n"
+
+
+@pytest.fixture
+def circuit(tmp_path):
+    """A track file: a round road of 40 m radius."""
+    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    rows = [f"{40 * np.cos(a):.4f},{40 * np.sin(a):.4f},4.0,5.0" for a in angle]
+    path = tmp_path / "Circle.csv"
+    path.write_text("# " + CIRCLE + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_laps_are_on_the_disk_with_noise_in_the_steering_and_clean_labels(tmp_path, run):
+    code, out, _ = run(record, "--laps", 3, "--seconds", 4, "--out", tmp_path / "laps", "--noise", 0.2, "--seed", 5)
+    assert code == 0
+    laps, lost = read_laps(tmp_path / "laps")
+    assert lost == []
+    assert [lap.name for lap in laps] == ["lap-000001", "lap-000002", "lap-000003"]
+    course = Course(noise=0.2, time_limit=4.0, scenario={"vehicle": "car"})
+    worlds = WorldSource(range(3), "mixed").all()
+    drives = drive(ExpertDriver(), worlds, course, np.random.default_rng(5))
+    for lap, driven, difficulty, seed in zip(laps, drives, ("easy", "medium", "hard"), range(3), strict=True):
+        assert lap.complete
+        assert len(lap) == 80
+        for name, values in lap.columns.items():
+            np.testing.assert_array_equal(values, driven.columns[name].astype(values.dtype), err_msg=name)
+        noise = lap.columns["steering"] - lap.columns["steering_label"]
+        assert 0.05 < noise.std() < 0.5
+        assert lap.good.all()
+        info = lap.info
+        assert (info.driver, info.seed, info.control_hz) == ("expert", 5, 20.0)
+        assert info.environment == "drivesim/Steer-v0"
+        assert info.notes == {"noise": 0.2, "end_reason": "time_limit"}
+        assert Appearance.from_dict(info.appearance) == driven.world.appearance
+        assert get_vehicle(info.vehicle) == VEHICLES["car"]
+        track = generate_track(seed, difficulty, "train")
+        assert info.track_name == track.name
+        np.testing.assert_array_equal(info.track_points, track.points)
+    assert f"Recorded 3 laps, 240 steps, 0.2 minutes of driving, into {tmp_path / 'laps'}\n" in out
+    assert f"Train on them: python -m agents.train --data {tmp_path / 'laps'} --backbone pilotnet --out policy\n" in out
+
+
+def test_without_noise_what_was_done_is_what_was_wanted(tmp_path, run):
+    assert run(record, "--laps", 1, "--seconds", 2, "--noise", 0, "--out", tmp_path)[0] == 0
+    columns = read_laps(tmp_path)[0][0].columns
+    np.testing.assert_array_equal(columns["steering"], columns["steering_label"])
+
+
+def test_the_same_seeds_record_the_same_bytes_and_others_do_not(tmp_path, run):
+    def recorded(name, *options):
+        assert run(record, "--laps", 2, "--seconds", 2, "--out", tmp_path / name, *options)[0] == 0
+        return [lap.poses.tobytes() for lap in read_laps(tmp_path / name)[0]], files(tmp_path / name)
+
+    first = recorded("first")
+    assert recorded("again") == first
+    assert recorded("noise", "--seed", 1)[0] != first[0]
+    assert recorded("tracks", "--first-seed", 1)[0] != first[0]
+
+
+def test_more_laps_than_are_driven_at_once_are_all_recorded(tmp_path, run, monkeypatch):
+    monkeypatch.setattr(record, "_CARS", 2)
+    arguments = ("--laps", 5, "--seconds", 0.5, "--difficulty", "easy", "--out", tmp_path)
+    assert run(record, *arguments)[0] == 0
+    laps, _ = read_laps(tmp_path)
+    assert [lap.info.track_name for lap in laps] == [generate_track(seed, "easy").name for seed in range(5)]
+
+
+def test_the_expert_works_the_pedal_where_it_is_asked_to(tmp_path, run):
+    options = ("--environment", "drive", "--vehicle", "rc", "--laps", 1, "--seconds", 2, "--out", tmp_path)
+    assert run(record, *options)[0] == 0
+    lap = read_laps(tmp_path)[0][0]
+    assert lap.info.environment == "drivesim/Drive-v0"
+    assert get_vehicle(lap.info.vehicle) == VEHICLES["rc"]
+    np.testing.assert_array_equal(lap.columns["pedal"], lap.columns["pedal_label"])
+    assert (lap.columns["speed"][0], lap.columns["pedal"][0]) == (0.0, 1.0)
+
+
+def test_laps_of_a_track_file_take_turns_in_direction(tmp_path, run, circuit):
+    assert run(record, "--track", circuit, "--laps", 3, "--out", tmp_path / "laps", "--noise", 0.05)[0] == 0
+    laps, _ = read_laps(tmp_path / "laps")
+    assert [lap.info.notes["end_reason"] for lap in laps] == ["lap_completed"] * 3
+    turned = [np.sign(np.diff(np.unwrap(lap.columns["heading"])).mean()) for lap in laps]
+    assert turned == [1, -1, 1]
+    assert all("Circle" in lap.info.track_name for lap in laps)
+    assert str(tmp_path).encode() not in b"".join(files(tmp_path / "laps").values())
+
+
+def test_a_folder_with_laps_is_refused_and_left_as_it_was_unless_it_is_to_be_added_to(tmp_path, run):
+    options = ("--laps", 2, "--seconds", 1, "--out", tmp_path)
+    assert run(record, *options)[0] == 0
+    before = files(tmp_path)
+    code, _, said = run(record, *options)
+    assert code == 2
+    assert said.startswith(f"error: {tmp_path} already holds 2 files")
+    assert "--append" in said
+    assert files(tmp_path) == before
+    assert run(record, *options, "--append", "--first-seed", 2)[0] == 0
+    after = files(tmp_path)
+    assert sorted(after) == [f"lap-00000{number}.parquet" for number in (1, 2, 3, 4)]
+    assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--laps", 0), "--laps: expected 1 or more, got 0"),
+        (("--noise", -0.1), "--noise: expected a number from 0 to 1, got -0.1"),
+        (("--noise", "nan"), "--noise: expected a number from 0 to 1, got nan"),
+        (("--seconds", 0), "--seconds: expected more than 0, got 0.0"),
+        (("--seed", -1), "--seed: expected 0 or more, got -1"),
+        (("--first-seed", -1), "expected a seed of 0 or more, got -1"),
+        (("--vehicle", "lorry"), "vehicle: unknown name 'lorry'. Known: car, car-dynamic, rc."),
+        (("--environment", "fly"), "--environment: unknown name 'fly'. Known: steer, drive."),
+        (("--difficulty", "odd"), "difficulty: unknown name 'odd'. Known: easy, medium, hard, mixed."),
+        (("--track", "nowhere.csv"), "nowhere.csv"),
+    ],
+)
+def test_wrong_use_is_answered_with_one_sentence_and_leaves_nothing_behind(tmp_path, run, options, words):
+    code, _, said = run(record, "--out", tmp_path / "laps", *options)
+    assert code == 2
+    assert said.startswith("error: ")
+    assert words in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "laps").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_driven(tmp_path, run, monkeypatch):
+    monkeypatch.setattr(record, "drive", None)
+    (tmp_path / "file").write_text("")
+    code, _, said = run(record, "--out", tmp_path / "file")
+    assert code == 2
+    assert f"{tmp_path / 'file'}: cannot be made a folder" in said

@@ -1,0 +1,192 @@
+"""The command that clones driving: what it learns, keeps and refuses. Networks and laps are tiny here."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from agents import record, train
+from agents.policy import Policy
+from datasets.lap_files import read_lap, write_lap
+from drivesim.camera import CAMERAS
+from drivesim.vehicle import VEHICLES
+from tests.agents.policies import FOLDER_FILES, files, make_frames
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+TINY = (
+    *("--epochs", 1, "--samples", 64, "--batch-size", 32, "--looks", 2, "--device", "cpu", "--threads", 1),
+    *("--validation-tracks", 1, "--validation-seconds", 0.5),
+)
+
+
+@pytest.fixture(scope="module")
+def laps(tmp_path_factory):
+    """Two laps of ten seconds."""
+    folder = tmp_path_factory.mktemp("recorded") / "laps"
+    record.main(record.Args(out=folder, laps=2, seconds=10.0))
+    return folder
+
+
+def losses(folder):
+    return [json.loads(line)["loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_training_run_leaves_a_policy_that_can_be_driven_and_its_metrics(tmp_path, run, laps):
+    out = tmp_path / "policy"
+    code, said, _ = run(train, "--data", laps, "--out", out, *TINY, "--epochs", 2)
+    assert code == 0
+    assert sorted(files(out)) == sorted([*FOLDER_FILES, "metrics.jsonl"])
+    assert "Learning from 2 laps" in said
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert all(row.keys() >= {"loss", "autonomy", "cross_track_error"} for row in rows)
+    policy = Policy.load(out, "cpu")
+    config = policy.config
+    assert (config.camera, policy.vehicle, config.control_hz) == (CAMERAS["topdown"], VEHICLES["car"], 20.0)
+    assert config.training["epoch"] in (1, 2)
+    best = rows[config.training["epoch"] - 1]
+    assert {name: best[name] for name in config.driving} == config.driving
+    assert config.training.items() >= {"laps": 2, "drivers": ["expert"], "seed": 0, "samples": 64}.items()
+    assert np.abs(policy.predict(make_frames(3, CAMERAS["topdown"]))).max() <= 1
+
+
+def test_a_policys_folder_names_no_folder_of_this_machine(tmp_path, run, laps):
+    out = tmp_path / "policy"
+    assert run(train, "--data", laps, "--out", out, *TINY)[0] == 0
+    written = b"".join(files(out).values())
+    assert str(tmp_path).encode() not in written
+    assert str(laps).encode() not in written
+
+
+def test_the_same_seed_trains_the_same_weights_however_many_threads_draw(tmp_path, run, laps):
+    def trained(name, *options):
+        assert run(train, "--data", laps, "--out", tmp_path / name, *TINY, *options)[0] == 0
+        return files(tmp_path / name)
+
+    first, again, other = trained("first"), trained("again", "--threads", 2), trained("other", "--seed", 1)
+    assert again == first
+    assert other["model.safetensors"] != first["model.safetensors"]
+    assert other["metrics.jsonl"] != first["metrics.jsonl"]
+
+
+def test_a_network_overfits_one_lap_seen_as_it_was_driven(tmp_path, run, laps):
+    out = tmp_path / "policy"
+    options = ("--epochs", 4, "--samples", 480, "--shift", 0, "--turn", 0, "--no-mirror", "--looks", 0)
+    assert run(train, "--data", laps / "lap-000001.parquet", "--out", out, *TINY, *options)[0] == 0
+    first, *_, last = losses(out)
+    assert last < first / 5
+
+
+def test_the_front_camera_is_learned_from_too(tmp_path, run, laps):
+    out = tmp_path / "policy"
+    assert run(train, "--data", laps, "--out", out, *TINY, "--camera", "front")[0] == 0
+    assert Policy.load(out, "cpu").camera == CAMERAS["front"]
+
+
+def test_the_epoch_that_drives_best_is_kept_and_not_the_last(tmp_path, run, laps, monkeypatch):
+    results = iter([(0.5, 0.1), (0.9, 0.3), (0.9, 0.2), (0.9, 0.4), (0.7, 0.01)])
+    weights = []
+
+    def scripted_check(policy, worlds, course):
+        weights.append({name: value.clone() for name, value in policy.network.state_dict().items()})
+        return dict(zip(("autonomy", "cross_track_error"), next(results), strict=True))
+
+    monkeypatch.setattr(train, "quick_check", scripted_check)
+    out = tmp_path / "policy"
+    assert run(train, "--data", laps, "--out", out, *TINY, "--epochs", 5)[0] == 0
+    kept = Policy.load(out, "cpu")
+    assert kept.config.training["epoch"] == 3
+    assert kept.config.driving == {"autonomy": 0.9, "cross_track_error": 0.2}
+    assert all(torch.equal(value, weights[2][name]) for name, value in kept.network.state_dict().items())
+    assert not torch.equal(weights[2]["features.0.weight"], weights[4]["features.0.weight"])
+    assert len(losses(out)) == 5
+
+
+def test_validation_tracks_are_driven_with_the_laps_car_for_as_long_as_was_asked(tmp_path, run, laps, monkeypatch):
+    asked = []
+
+    def spy(policy, worlds, course):
+        asked.append((len(worlds), {world.track.name for world in worlds}, course))
+        return {"autonomy": 1.0, "cross_track_error": 0.0}
+
+    monkeypatch.setattr(train, "quick_check", spy)
+    assert run(train, "--data", laps, "--out", tmp_path / "p", *TINY, "--validation-tracks", 3)[0] == 0
+    ((count, names, course),) = asked
+    assert count == len(names) == 3
+    assert all("validation" in name for name in names)
+    assert (course.camera, course.time_limit) == (CAMERAS["topdown"], 0.5)
+    assert course.scenario == {"vehicle": VEHICLES["car"], "control_hz": 20.0}
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_an_existing_out_is_refused_and_left_untouched(tmp_path, run, laps, kind):
+    out = tmp_path / "policy"
+    note = out if kind == "file" else out / "note.txt"
+    note.parent.mkdir(exist_ok=True)
+    note.write_text("mine")
+    code, _, said = run(train, "--data", laps, "--out", out, *TINY)
+    assert code == 2
+    assert f"--out: {out} exists and is not empty. Choose another folder or remove it." in said
+    assert note.read_text() == "mine"
+    assert out.is_file() or list(files(out)) == ["note.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--epochs", 0), "--epochs: expected 1 or more, got 0"),
+        (("--batch-size", 0), "--batch-size: expected 1 or more, got 0"),
+        (("--validation-tracks", 0), "--validation-tracks: expected 1 or more, got 0"),
+        (("--backbone", "alexnet"), "backbone: unknown name 'alexnet'. Known: pilotnet."),
+        (("--camera", "rear"), "camera: unknown name 'rear'. Known: topdown, front, left, right."),
+        (("--device", "tpu"), "device: unknown name 'tpu'. Known: auto, cpu, cuda."),
+    ],
+)
+def test_wrong_use_is_answered_with_one_sentence_and_leaves_nothing_behind(tmp_path, run, laps, options, words):
+    code, _, said = run(train, "--data", laps, "--out", tmp_path / "policy", *TINY, *options)
+    assert code == 2
+    assert said.startswith("error: ")
+    assert words in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "policy").exists()
+
+
+def test_data_without_laps_is_answered_with_how_to_record_some(tmp_path, run):
+    for data, words in ((tmp_path, "holds no lap"), (tmp_path / "nowhere", "is not there")):
+        code, _, said = run(train, "--data", data, "--out", tmp_path / "policy", *TINY)
+        assert code == 2
+        assert f"{data} {words}. Record some: python -m agents.record" in said
+
+
+def test_a_lap_that_cannot_be_read_is_named_and_the_others_are_learned_from(tmp_path, run, laps):
+    for name, data in files(laps).items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "lap-000003.parquet").write_bytes(b"PAR1")
+    code, said, _ = run(train, "--data", tmp_path, "--out", tmp_path / "policy", *TINY)
+    assert code == 0
+    assert "lap-000003.parquet" in said
+    assert "Learning from 2 laps" in said
+
+
+def test_laps_of_different_cars_are_refused_together(tmp_path, run, laps):
+    lap = read_lap(laps / "lap-000001.parquet")
+    assert run(record, "--laps", 1, "--seconds", 2, "--vehicle", "rc", "--out", tmp_path / "rc")[0] == 0
+    write_lap(tmp_path / "rc" / "lap-000002.parquet", lap)
+    code, _, said = run(train, "--data", tmp_path / "rc", "--out", tmp_path / "policy", *TINY)
+    assert code == 2
+    assert "were recorded with different vehicle" in said
+    assert not (tmp_path / "policy").exists()
+
+
+def test_a_loss_that_is_no_number_ends_training_with_the_way_out(tmp_path, run, laps):
+    steep = ("--learning-rate", 1e30, "--samples", 256)
+    code, _, said = run(train, "--data", laps, "--out", tmp_path / "policy", *TINY, *steep)
+    assert code == 2
+    assert re.search(r"the loss became (nan|inf) in epoch 1\. Lower --learning-rate\.", said)
+    assert not (tmp_path / "policy").exists()
