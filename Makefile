@@ -9,10 +9,10 @@ INSTALLED := $(VENV)/installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-is-new test lint bench clean force
+.PHONY: help setup demo demo-is-new test test-all lint bench clean force
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 	@echo
 	@echo 'make setup TORCH="torch==2.9.1 torchvision==0.24.1"    another torch than pip would pick'
 	@echo 'make setup PYTHON=python3.12                           another Python (3.11 or newer)'
@@ -48,6 +48,9 @@ demo-is-new:
 
 test: setup ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+test-all: setup ## run the slow tests too
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m ""
 
 lint: setup ## check style, formatting and types
 	$(BIN)/ruff check

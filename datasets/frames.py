@@ -40,11 +40,13 @@ class Variety:
         spread: Views from beside the line.
         mirror: Whether half of the samples are on mirrored roads.
         looks: Fewest looks that an epoch shows the laps in; 0 shows them as they were recorded.
+        sizes: Roads are made up to this many times larger or smaller, and again wider or narrower; 1 for neither.
     """
 
     spread: Spread = field(default_factory=Spread)
     mirror: bool = True
     looks: int = 32
+    sizes: float = 1.6
 
 
 class RenderedFrames:
@@ -118,6 +120,8 @@ class RenderedFrames:
         for at, is_mirrored in enumerate(mirrored):
             i = at // rounds
             line = self._mirrored[i] if is_mirrored else self._lines[i]
+            if self.variety.sizes > 1:
+                line = line.resized(*self.variety.sizes ** rng.uniform(-1, 1, 2))
             look = Appearance.random(rng) if self.variety.looks else self._recorded_looks[i]
             yield line, look
 

@@ -13,6 +13,9 @@ from drivesim.geometry import Floats, wrap_angle
 from drivesim.track import Track
 from drivesim.vehicle import VehicleParams, get_vehicle
 
+# No road that is made up is narrower than this many cars.
+NARROWEST = 2.5
+
 # Two steps that lie this many times farther apart than the car drove in between belong to two stretches.
 _JUMP = 3.0
 
@@ -66,6 +69,24 @@ class Line:
             poses=self.poses * [1.0, -1.0, -1.0],
             steering=-self.steering,
             targets=self.targets * flip,
+        )
+
+    def resized(self, scale: float, width: float) -> "Line":
+        """Return the same drive on a road `scale` times as large, its width `width` times that of the scaled one.
+
+        The car stays as it is: it steers for the curvature of the resized line. No road becomes narrower than
+        `NARROWEST` car widths.
+        """
+        points = self.track.points * [scale, scale, scale * width, scale * width]
+        narrowest = (points[:, 2] + points[:, 3]).min()
+        points[:, 2:] *= max(NARROWEST * self.vehicle.width / narrowest, 1.0)
+        limit = self.vehicle.max_steering_angle
+        return replace(
+            self,
+            track=Track.from_points(points, f"{self.track.name}-resized"),
+            poses=self.poses * [scale, scale, 1.0],
+            steering=np.arctan(np.tan(self.steering * limit) / scale) / limit,
+            targets=self.targets * scale,
         )
 
     def view(self, steps: np.ndarray, spread: Spread, rng: np.random.Generator) -> tuple[Floats, Floats]:

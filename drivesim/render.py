@@ -1,4 +1,4 @@
-"""Render: frames of many cameras at once, warped from ground textures by OpenCV on a pool of threads.
+"""Render: frames of many cameras at once, warped from ground textures on a pool of threads.
 
 The frame contract: a frame is the ground texture sampled bilinearly at each pixel's place on the ground, from the mip
 level of the pixel's row; far ahead, the mean of several such samples; rows that show no ground are sky; then the car is
@@ -20,13 +20,10 @@ from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats, pose_matrix
 from drivesim.opencv_threads import SINGLE_THREADED
 from drivesim.painting import Image
-from drivesim.texture import GroundTexture
+from drivesim.texture import GroundTexture, Page
 from drivesim.track import Track
 from drivesim.vehicle import VehicleParams
-
-# Frames are warped into a scratch block before their alpha is dropped; a block of this many pixels fits a core's
-# second-level cache.
-_BLOCK_PIXELS = 2**16
+from drivesim.warp import fits, warp_affine
 
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
@@ -121,42 +118,60 @@ class Renderer:
         return buffer
 
     def _draw_into(self, frames: Image, textures: Sequence[GroundTexture], poses: Floats) -> None:
-        height, width = self.camera.height, self.camera.width
         pages = [
             texture.only_page or texture.page_at(x, y)
             for texture, (x, y, _) in zip(textures, poses.tolist(), strict=True)
         ]
-        corners = np.array([(page.left, page.top) for page in pages])
-        warps = [self._matrices(band, corners, poses) for band in self._bands]
-        size_of_block = min(max(_BLOCK_PIXELS // (height * width), 1), len(frames))
-        scratch = np.empty((size_of_block, height, width, 4), np.uint8)
-        for first in range(0, len(frames), size_of_block):
-            block = frames[first : first + size_of_block]
-            for band, matrices in zip(self._bands, warps, strict=True):
-                size = (width, band.stop - band.start)
-                for i in range(len(block)):
-                    source = pages[first + i].levels[band.level]
-                    target = scratch[i, band.start : band.stop]
-                    if self.camera.looks_down:
-                        cv2.warpAffine(source, matrices[first + i], size, target, _WARP, cv2.BORDER_REPLICATE)
-                    elif band.samples == 1:
-                        cv2.warpPerspective(source, matrices[first + i], size, target, _WARP, cv2.BORDER_REPLICATE)
-                    else:
-                        tall = (width, size[1] * band.samples)
-                        fine = cv2.warpPerspective(source, matrices[first + i], tall, None, _WARP, cv2.BORDER_REPLICATE)
-                        cv2.resize(fine, size, target, interpolation=cv2.INTER_AREA)
-            rows = len(block) * height
-            cv2.cvtColor(
-                scratch[: len(block)].reshape(rows, width, 4), cv2.COLOR_RGBA2RGB, block.reshape(rows, width, 3)
-            )
-        if self._sprite is not None:
-            self._sprite.draw(frames)
-        if not self.camera.looks_down:
+        if self.camera.looks_down:
+            self._draw_down(frames, pages, poses)
+        else:
+            self._draw_ahead(frames, pages, poses)
             self._draw_sky(frames, textures)
 
-    def _matrices(self, band: _Band, corners: Floats, poses: Floats) -> Floats:
+    def _draw_down(self, frames: Image, pages: list[Page], poses: Floats) -> None:
+        (band,) = self._bands
+        matrices = self._matrices(band, pages, poses)
+        images = [page.levels[band.level] for page in pages]
+        height, width = self.camera.height, self.camera.width
+        inside = fits([image.shape[:2] for image in images], matrices, height, width)
+        if inside.all():
+            warp_affine(images, matrices, frames)
+        else:
+            for i, image in enumerate(images):
+                if inside[i]:
+                    warp_affine([image], matrices[i : i + 1], frames[i : i + 1])
+                    continue
+                # Far from the road the view reaches over the painted ground, whose border is repeated there.
+                warped = cv2.warpAffine(image, matrices[i], (width, height), None, _WARP, cv2.BORDER_REPLICATE)
+                cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, frames[i])
+        if self._sprite is not None:
+            self._sprite.draw(frames)
+
+    def _draw_ahead(self, frames: Image, pages: list[Page], poses: Floats) -> None:
+        height, width = self.camera.height, self.camera.width
+        warps = [self._matrices(band, pages, poses) for band in self._bands]
+        scratch = np.empty((height, width, 4), np.uint8)
+        for i, page in enumerate(pages):
+            for band, matrices in zip(self._bands, warps, strict=True):
+                rows = band.stop - band.start
+                target = scratch[band.start : band.stop]
+                size = (width, rows * band.samples)
+                fine = cv2.warpPerspective(
+                    page.levels[band.level],
+                    matrices[i],
+                    size,
+                    target if band.samples == 1 else None,
+                    _WARP,
+                    cv2.BORDER_REPLICATE,
+                )
+                if band.samples > 1:
+                    cv2.resize(fine, (width, rows), target, interpolation=cv2.INTER_AREA)
+            cv2.cvtColor(scratch, cv2.COLOR_RGBA2RGB, frames[i])
+
+    def _matrices(self, band: _Band, pages: list[Page], poses: Floats) -> Floats:
         """Matrices from the band's pixels to texels: (N, 2, 3) looking down, (N, 3, 3) in perspective."""
         resolution = self.camera.resolution * 2**band.level
+        corners = np.array([(page.left, page.top) for page in pages])
         ground = self.camera.ground_from_pixel()
         # Sample k of the band is row start + (k + 1/2) / samples - 1/2 of the image.
         ground[:, 2] += (band.start + 0.5 / band.samples - 0.5) * ground[:, 1]

@@ -12,25 +12,33 @@ CAMERA = Camera(width=64, height=64, span=38.4, mount=(9.6, 0.0, 0.0))
 FOLDER_FILES = ["README.md", "config.json", "model.safetensors"]
 
 
-def make_policy(seed=0, **changes):
+def make_config(**changes):
     fields = dict(
         backbone="pilotnet",
         camera=CAMERA,
         outputs=("steering",),
         vehicle=dict(vars(VEHICLES["car"])),
         control_hz=20.0,
-        training={"laps": 3, "seed": seed},
+        training={"laps": 3, "seed": 0},
         driving={"autonomy": 0.75, "cross_track_error": 0.5},
     )
-    config = PolicyConfig(**(fields | changes))
+    return PolicyConfig(**(fields | changes))
+
+
+def make_policy(seed=0, **changes):
+    config = make_config(**({"training": {"laps": 3, "seed": seed}} | changes))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = build_network("pilotnet", config.camera.height, config.camera.width, len(config.outputs))
-        frames = torch.from_numpy(make_frames(64, config.camera)).permute(0, 3, 1, 2)
+        frames = torch.from_numpy(make_frames(24, config.camera)).permute(0, 3, 1, 2)
+        norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
         with torch.no_grad():
             # Batch statistics of some frames, and a last layer that tells them apart.
-            for _ in range(10):
-                network.train()(frames)
+            for norm in norms:
+                norm.momentum = 1.0
+            network.train()(frames)
+            for norm in norms:
+                norm.momentum = 0.1
             actions, last = network.eval()(frames), network.head[-1]
             last.weight *= 0.4 / actions.std(dim=0)[:, None]
             last.bias -= network(frames).mean(dim=0)

@@ -67,9 +67,7 @@ def both_ways(real_data):
 
 
 # Slip makes it hard: a car without slip stays within 0.6 m of the centreline.
-@pytest.mark.parametrize(
-    "name", ["drive-dynamic", pytest.param("steer-kinematic", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", ["drive-dynamic", pytest.param("steer-kinematic", marks=pytest.mark.slow)])
 def test_the_expert_laps_every_real_circuit_in_both_directions_without_leaving_the_road(real_data, name):
     drives = drive(ExpertDriver(), both_ways(real_data), COURSES[name][0])
     assert len({driven.world.track.name for driven in drives}) >= 15

@@ -123,6 +123,6 @@ def test_a_film_shows_the_steering_as_a_bar_to_the_side_that_is_steered_to(tmp_p
     for steering in (0.5, -0.5):
         driven = drive(Steady(steering=steering), [ring_world(20.0)], Course(time_limit=0.5))[0]
         write_video(driven, Course(), tmp_path / "film.mp4")
-        bar = np.flatnonzero((np.abs(film(tmp_path / "film.mp4")[1][-1][468] - AMBER).max(axis=-1) < 60))
+        bar = np.flatnonzero(np.abs(film(tmp_path / "film.mp4")[1][-1][468] - AMBER).max(axis=-1) < 60)
         assert bar.size == pytest.approx(0.5 * 0.4 * 480, abs=6)
         assert np.sign(bar.mean() - middle) == np.sign(steering)

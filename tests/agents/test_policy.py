@@ -3,8 +3,10 @@
 import json
 import os
 import pickle
+import shutil
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,10 +29,17 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("policies") / "mine"
+    make_policy().save(folder)
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path):
-    make_policy().save(tmp_path / "mine")
-    return tmp_path / "mine"
+def folder(saved, tmp_path):
+    """A policy's folder, to be spoilt."""
+    return Path(shutil.copytree(saved, tmp_path / "mine"))
 
 
 def change_config(folder, **changes):
@@ -304,7 +313,7 @@ def test_an_unknown_device_is_answered_with_the_known_ones(folder):
 
 def test_a_gpu_that_is_not_there_is_refused_with_the_way_out(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(DrivesimError, match="torch finds no GPU. Use --device cpu or auto"):
+    with pytest.raises(DrivesimError, match=r"torch finds no GPU\. Use --device cpu or auto"):
         choose_device("cuda")
     assert choose_device("auto") == torch.device("cpu")
 

@@ -19,7 +19,9 @@ RINGS = [ring_world(30.0), ring_world(60.0), ring_world(45.0)]
 
 
 def digest(drives):
-    return [(sorted((name, values.tobytes()) for name, values in d.columns.items()), d.put_back.tobytes()) for d in drives]
+    return [
+        (sorted((name, values.tobytes()) for name, values in d.columns.items()), d.put_back.tobytes()) for d in drives
+    ]
 
 
 @pytest.mark.parametrize("has_pedal", [False, True])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.schema import MARK_BAD, MARK_CORRECTION
-from datasets.views import Spread, line_of
+from datasets.views import NARROWEST, Spread, line_of
 from drivesim.geometry import to_ego, wrap_angle
 from drivesim.namespaces import NUMPY
 from drivesim.vehicle import VehicleState, step_vehicle
@@ -219,3 +219,25 @@ def test_the_mirrored_road_is_as_wide_on_the_other_side():
     np.testing.assert_allclose(mirrored_lateral, -lateral, atol=1e-6)
     assert line.track.width_at(0.0) == (6.0, 4.0)
     assert line.mirrored().track.width_at(0.0) == (4.0, 6.0)
+
+
+@pytest.mark.parametrize(("scale", "width"), [(0.7, 1.0), (1.5, 1.4)])
+def test_a_resized_line_is_driven_with_the_steering_of_its_own_curvature(scale, width):
+    line = line_of(circle_lap(), 0.8)
+    resized = line.resized(scale, width)
+    assert resized.track.length == pytest.approx(scale * line.track.length, rel=1e-6)
+    np.testing.assert_allclose(resized.track.width_left.mean(), scale * width * line.track.width_left.mean(), rtol=1e-6)
+    car = line.vehicle
+    curvature = np.tan(line.steering * car.max_steering_angle)
+    np.testing.assert_allclose(np.tan(resized.steering * car.max_steering_angle), curvature / scale, rtol=1e-9)
+    # What pure pursuit asks for on the line shrinks with it too: the target is on the same arc.
+    steps = np.arange(len(line))
+    on_line = np.tan(line._pursuit(line.poses, steps) * car.max_steering_angle)
+    on_resized = np.tan(resized._pursuit(resized.poses, steps) * car.max_steering_angle)
+    assert np.sign(on_line).tolist() == np.sign(on_resized).tolist()
+
+
+def test_a_resized_road_stays_wide_enough_for_the_car():
+    resized = line_of(circle_lap(), 0.8).resized(0.5, 0.3)
+    narrowest = (resized.track.width_left + resized.track.width_right).min()
+    assert narrowest == pytest.approx(NARROWEST * resized.vehicle.width, rel=1e-6)
