@@ -69,9 +69,8 @@ class RenderedFrames:
                 "Record more."
             )
         _check_alike([lap for lap, _ in pairs])
-        self._recorded_looks = [Appearance.from_dict(lap.info.appearance) for lap, _ in pairs]
+        self._laps = [lap for lap, _ in pairs]
         self._lines = [line for _, line in pairs]
-        self._mirrored = [line.mirrored() for line in self._lines] if self.variety.mirror else []
         self._renderer = Renderer(camera, self._lines[0].vehicle, threads)
 
     def __len__(self) -> int:
@@ -112,18 +111,20 @@ class RenderedFrames:
 
     def _scenes(self, rng: np.random.Generator) -> Iterator[tuple[Line, Appearance]]:
         """The roads and looks of an epoch: every lap at least once, short of `looks` several times."""
-        fewest = max(self.variety.looks, 2 if self._mirrored else 1)
+        fewest = max(self.variety.looks, 2 if self.variety.mirror else 1)
         rounds = -(-fewest // len(self._lines))
         # Half of the scenes, not each by chance: of a single lap all or none might be mirrored.
         count = rounds * len(self._lines)
-        mirrored = rng.permutation((np.arange(count) + rng.integers(2)) % 2 == 0) & bool(self._mirrored)
+        mirrored = rng.permutation((np.arange(count) + rng.integers(2)) % 2 == 0) & self.variety.mirror
         for at, is_mirrored in enumerate(mirrored):
-            i = at // rounds
-            line = self._mirrored[i] if is_mirrored else self._lines[i]
+            lap, line = self._laps[at // rounds], self._lines[at // rounds]
             if self.variety.sizes > 1:
-                line = line.resized(*self.variety.sizes ** rng.uniform(-1, 1, 2))
-            look = Appearance.random(rng) if self.variety.looks else self._recorded_looks[i]
-            yield line, look
+                scale, width = self.variety.sizes ** rng.uniform(-1, 1, 2)
+                resized = line_of(lap, self.variety.spread.lookahead, scale, width)
+                # A short lap made smaller may be over before there is a line to come back to.
+                line = resized if len(resized) else line
+            look = Appearance.random(rng) if self.variety.looks else Appearance.from_dict(lap.info.appearance)
+            yield (line.mirrored() if is_mirrored else line), look
 
     def _draw(self, scenes: list["_Scene"], of_scene: np.ndarray, rng: np.random.Generator) -> Batch:
         poses: list[Floats] = []

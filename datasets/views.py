@@ -71,24 +71,6 @@ class Line:
             targets=self.targets * flip,
         )
 
-    def resized(self, scale: float, width: float) -> "Line":
-        """Return the same drive on a road `scale` times as large, its width `width` times that of the scaled one.
-
-        The car stays as it is: it steers for the curvature of the resized line. No road becomes narrower than
-        `NARROWEST` car widths.
-        """
-        points = self.track.points * [scale, scale, scale * width, scale * width]
-        narrowest = (points[:, 2] + points[:, 3]).min()
-        points[:, 2:] *= max(NARROWEST * self.vehicle.width / narrowest, 1.0)
-        limit = self.vehicle.max_steering_angle
-        return replace(
-            self,
-            track=Track.from_points(points, f"{self.track.name}-resized"),
-            poses=self.poses * [scale, scale, 1.0],
-            steering=np.arctan(np.tan(self.steering * limit) / scale) / limit,
-            targets=self.targets * scale,
-        )
-
     def view(self, steps: np.ndarray, spread: Spread, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw views beside some steps.
 
@@ -119,21 +101,27 @@ class Line:
         return -np.arctan(self.vehicle.wheelbase * curvature) / self.vehicle.max_steering_angle
 
 
-def line_of(lap: Lap, lookahead: float) -> Line:
-    """Take from a lap the steps that can be learned from.
+def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0) -> Line:
+    """Take from a lap the steps that can be learned from, on the road as it was or on one of another size.
 
-    Left out are steps marked bad, and those after which the recording does not go on for a lookahead without a jump or
-    a bad step. Where the driver's wish is unknown, the applied action stands for it.
+    Left out are steps marked bad, and those after which the recording does not go on for a lookahead without a jump.
+    Where a step has no label, the applied action stands for it.
+
+    On a resized road the car stays as it is: it steers for the curvature of the resized line, and comes back to it as
+    far ahead as ever. The road does not become narrower than `NARROWEST` car widths.
 
     Args:
         lap: The recording.
         lookahead: Seconds.
+        scale: How many times as large the road is made.
+        width: How many times as wide it is made besides.
     """
     columns, vehicle = lap.columns, get_vehicle(lap.info.vehicle)
-    xy = lap.poses[:, :2]
+    poses = lap.poses * [scale, scale, 1.0]
+    xy = poses[:, :2]
     step = np.hypot(*np.diff(xy, axis=0).T)
     dt = 1.0 / lap.info.control_hz
-    stretch = np.concatenate([[0], np.cumsum(step > _JUMP * np.maximum(columns["speed"][:-1] * dt, 0.1))])
+    stretch = np.concatenate([[0], np.cumsum(step > _JUMP * scale * np.maximum(columns["speed"][:-1] * dt, 0.1))])
     # Bad steps end a stretch too: the path through them is not one to come back to.
     stretch = stretch + np.cumsum(~lap.good)
     along = np.concatenate([[0.0], np.cumsum(step)])
@@ -142,5 +130,16 @@ def line_of(lap: Lap, lookahead: float) -> Line:
     at = np.minimum(np.searchsorted(along, ahead), len(along) - 1)
     label = columns["steering_label"].astype(np.float64)
     label = np.where(np.isnan(label), columns["steering"], label)
+    if scale != 1.0:
+        limit = vehicle.max_steering_angle
+        label = np.arctan(np.tan(label * limit) / scale) / limit
     usable = lap.good & (ahead <= along[-1]) & (stretch[at] == stretch)
-    return Line(lap.track, vehicle, lap.poses[usable], label[usable], targets[usable])
+    track = lap.track if scale == width == 1.0 else _resized(lap.track, scale, width, vehicle)
+    return Line(track, vehicle, poses[usable], np.clip(label[usable], -1.0, 1.0), targets[usable])
+
+
+def _resized(track: Track, scale: float, width: float, vehicle: VehicleParams) -> Track:
+    points = track.points * [scale, scale, scale * width, scale * width]
+    narrowest = (points[:, 2] + points[:, 3]).min()
+    points[:, 2:] *= max(NARROWEST * vehicle.width / narrowest, 1.0)
+    return Track.from_points(points, f"{track.name}-resized")

@@ -25,6 +25,11 @@ def write_circuit(path, radius):
 
 
 @pytest.fixture
+def circle(tmp_path):
+    return write_circuit(tmp_path / "circle.csv", 20.0)
+
+
+@pytest.fixture
 def short_films(monkeypatch):
     monkeypatch.setattr(pictures, "_FILM_SECONDS", 1.0)
 
@@ -53,16 +58,17 @@ def test_other_seeds_are_other_tracks(tmp_path, run):
     assert track["track"] == generate_track(5, "easy", "test").name
 
 
-def test_a_met_requirement_is_exit_code_0_and_a_missed_one_1(run):
-    assert run(evaluate, *EXPERT, "--require", "autonomy>=0.99", "departures_per_km<0.1")[0] == 0
-    code, said, _ = run(evaluate, *EXPERT, "--require", "autonomy>=0.99", "mean_speed>100")
+def test_a_met_requirement_is_exit_code_0_and_a_missed_one_1(run, circle):
+    options = ("--policy", "expert", "--track-files", circle, "--require", "autonomy>=0.99")
+    assert run(evaluate, *options, "departures_per_km<0.1")[0] == 0
+    code, said, _ = run(evaluate, *options, "mean_speed>100")
     assert code == 1
     assert "Requirement missed: mean_speed>100" in said
     assert "autonomy>=0.99" not in said
 
 
-def test_the_straight_driver_fails_where_the_expert_passes(run):
-    code, said, _ = run(evaluate, "--policy", "straight", *EXPERT[2:], "--require", "autonomy>=0.5")
+def test_the_straight_driver_fails_where_the_expert_passes(run, circle):
+    code, said, _ = run(evaluate, "--policy", "straight", "--track-files", circle, "--require", "autonomy>=0.5")
     assert code == 1
     assert "straight on 1 tracks" in said
 
@@ -148,11 +154,10 @@ def test_the_expert_is_evaluated_at_the_pedal_and_with_slip_too(tmp_path, run):
     assert summary["progress_against_expert"] == pytest.approx(1.0)
 
 
-def test_a_policy_is_driven_through_its_own_camera_and_filmed(tmp_path, run, short_films, one_torch_thread):
+def test_a_policy_is_driven_through_its_own_camera_and_filmed(tmp_path, run, circle, short_films, one_torch_thread):
     make_policy().save(tmp_path / "mine")
-    circuit = write_circuit(tmp_path / "circle.csv", 20.0)
     picture, film = tmp_path / "lines.png", tmp_path / "film.mp4"
-    options = ("--track-files", circuit, "--json", tmp_path / "e.json", "--picture", picture, "--video", film)
+    options = ("--track-files", circle, "--json", tmp_path / "e.json", "--picture", picture, "--video", film)
     code, said, _ = run(evaluate, "--policy", tmp_path / "mine", *options, "--device", "cpu")
     assert code == 0
     assert "mine on 1 tracks" in said
@@ -166,7 +171,7 @@ def test_a_policy_is_driven_through_its_own_camera_and_filmed(tmp_path, run, sho
     assert (meta["size"], meta["fps"], len(frames)) == ((480, 480), 20.0, 20)
 
 
-def test_a_policy_trained_at_another_rate_is_driven_at_its_own(tmp_path, run, one_torch_thread, monkeypatch):
+def test_a_policy_trained_at_another_rate_is_driven_at_its_own(tmp_path, run, circle, one_torch_thread, monkeypatch):
     make_policy(control_hz=10.0, camera=CAMERAS["topdown"], vehicle={"width": 1.5}).save(tmp_path / "mine")
     courses = []
     real = evaluate.evaluate
@@ -176,17 +181,15 @@ def test_a_policy_trained_at_another_rate_is_driven_at_its_own(tmp_path, run, on
         return real(driver, worlds, course, on_step)
 
     monkeypatch.setattr(evaluate, "evaluate", spy)
-    circuit = write_circuit(tmp_path / "circle.csv", 20.0)
-    assert run(evaluate, "--policy", tmp_path / "mine", "--track-files", circuit, "--device", "cpu")[0] == 0
+    assert run(evaluate, "--policy", tmp_path / "mine", "--track-files", circle, "--device", "cpu")[0] == 0
     assert courses[0].camera == CAMERAS["topdown"]
     assert courses[0].scenario["control_hz"] == 10.0
     assert courses[0].scenario["vehicle"].width == 1.5
 
 
 @pytest.mark.parametrize(("name", "side", "fps"), [("a.mp4", 480, 20), ("a.gif", 320, 10)])
-def test_a_film_of_a_second_is_a_second_long(tmp_path, run, short_films, name, side, fps):
-    circuit = write_circuit(tmp_path / "circle.csv", 20.0)
-    assert run(evaluate, "--policy", "expert", "--track-files", circuit, "--video", tmp_path / name)[0] == 0
+def test_a_film_of_a_second_is_a_second_long(tmp_path, run, circle, short_films, name, side, fps):
+    assert run(evaluate, "--policy", "expert", "--track-files", circle, "--video", tmp_path / name)[0] == 0
     meta, frames = read_film(tmp_path / name)
     assert (meta["size"], meta["fps"], len(frames)) == ((side, side), fps, fps)
     assert frames.std() > 10
