@@ -64,7 +64,9 @@ class Args:
     looks: int = Variety.looks
     """Fewest looks that an epoch shows the laps in; 0 for the recorded ones alone."""
     sizes: float = Variety.sizes
-    """Show the roads up to this many times larger or smaller, and wider or narrower; 1 for as they are."""
+    """Show the roads up to this many times larger or smaller; 1 for as they are."""
+    widths: float = Variety.widths
+    """Show the roads up to this many times wider or narrower besides; 1 for as they are."""
     validation_tracks: int = 20
     """Unseen tracks driven after every epoch."""
     validation_seconds: float = 40.0
@@ -90,7 +92,9 @@ def main(args: Args) -> None:
     network = build_network(args.backbone, camera.height, camera.width)
     shift = 0.4 * laps[0].info.vehicle["width"] if args.shift is None else args.shift
     spread = Spread(lateral=shift, heading=args.turn)
-    frames = RenderedFrames(laps, camera, Variety(spread, args.mirror, args.looks, args.sizes), args.threads)
+    frames = RenderedFrames(
+        laps, camera, Variety(spread, args.mirror, args.looks, args.sizes, args.widths), args.threads
+    )
     config = PolicyConfig(
         backbone=args.backbone,
         camera=camera,
@@ -117,8 +121,9 @@ def main(args: Args) -> None:
 def _check(args: Args) -> None:
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
         raise DrivesimError(f"--out: {args.out} exists and is not empty. Choose another folder or remove it.")
-    if not 1 <= args.sizes <= 4:
-        raise DrivesimError(f"--sizes: expected a number from 1 to 4, got {args.sizes}.")
+    for name in ("sizes", "widths"):
+        if not 1 <= getattr(args, name) <= 4:
+            raise DrivesimError(f"--{name}: expected a number from 1 to 4, got {getattr(args, name)}.")
     for name in ("epochs", "samples", "batch_size", "validation_tracks"):
         if getattr(args, name) < 1:
             raise DrivesimError(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(args, name)}.")

@@ -40,13 +40,15 @@ class Variety:
         spread: Views from beside the line.
         mirror: Whether half of the samples are on mirrored roads.
         looks: Fewest looks that an epoch shows the laps in; 0 shows them as they were recorded.
-        sizes: Roads are made up to this many times larger or smaller, and again wider or narrower; 1 for neither.
+        sizes: Roads are made up to this many times larger or smaller; 1 for as they are.
+        widths: Roads are made up to this many times wider or narrower besides; 1 for as they are.
     """
 
     spread: Spread = field(default_factory=Spread)
     mirror: bool = True
     looks: int = 32
-    sizes: float = 1.6
+    sizes: float = 1.25
+    widths: float = 1.6
 
 
 class RenderedFrames:
@@ -118,8 +120,9 @@ class RenderedFrames:
         mirrored = rng.permutation((np.arange(count) + rng.integers(2)) % 2 == 0) & self.variety.mirror
         for at, is_mirrored in enumerate(mirrored):
             lap, line = self._laps[at // rounds], self._lines[at // rounds]
-            if self.variety.sizes > 1:
-                scale, width = self.variety.sizes ** rng.uniform(-1, 1, 2)
+            if max(self.variety.sizes, self.variety.widths) > 1:
+                scale = self.variety.sizes ** rng.uniform(-1, 1)
+                width = self.variety.widths ** rng.uniform(-1, 1)
                 resized = line_of(lap, self.variety.spread.lookahead, scale, width)
                 # A short lap made smaller may be over before there is a line to come back to.
                 line = resized if len(resized) else line
