@@ -45,7 +45,7 @@ class Args:
     """The network."""
     camera: str = "topdown"
     """What it sees: topdown, front, left or right."""
-    epochs: int = 5
+    epochs: int = 6
     """Rounds of training, each followed by a drive on the validation tracks."""
     samples: int = 12_800
     """Samples to an epoch."""

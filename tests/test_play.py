@@ -165,7 +165,7 @@ def test_leaving_the_road_goes_on_from_the_line_at_the_same_place(tmp_path, keyb
                 keyboard.at[keyboard.frames + 5].append(pygame.K_ESCAPE)
             return result
 
-    session = start(keyboard, tmp_path, kind=Watched, track=3)
+    session = start(keyboard, tmp_path, kind=Watched)
     assert len(places) == 2
     (world_before, state_before), world, state = places[1]
     assert abs(state_before.lateral) > 2

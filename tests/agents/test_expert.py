@@ -8,6 +8,7 @@ from agents.expert import ExpertDriver, lookahead, pursuit_curvature, speed_prof
 from agents.rollout import Course, drive
 from drivesim.namespaces import NUMPY
 from drivesim.simulation import cruise_pedal
+from drivesim.track import Track
 from drivesim.track_files import read_track
 from drivesim.track_generation import DIFFICULTIES, generate_track
 from drivesim.vehicle import GRAVITY, VEHICLES, VehicleState, step_vehicle
@@ -161,11 +162,22 @@ def test_a_car_without_slip_does_not_understeer():
 # Speed profile
 
 
+def started_before_a_bend(track):
+    """The same road, its start line where the car brakes the longest."""
+    speed = speed_profile(track, CAR)
+    slower = np.roll(speed, -8) ** 2 - speed**2
+    place = track.position((slower.argmin() + 4) * SPACING)
+    nearest = np.hypot(*(track.points[:, :2] - place).T).argmin()
+    return Track.from_points(np.roll(track.points, -nearest, axis=0), track.name)
+
+
 @pytest.fixture(scope="module", params=["car", "car-dynamic", "rc"])
 def profiles(request):
     """A car's limits, and for some roads the curvature and the speed profile."""
     params = VEHICLES[request.param]
     tracks = [generate_track(seed, difficulty, "test") for difficulty in DIFFICULTIES for seed in range(3)]
+    # Again so that the end of the lap must brake for its beginning.
+    tracks += [started_before_a_bend(track) for track in tracks]
     roads = []
     for track in tracks:
         speed = speed_profile(track, params)

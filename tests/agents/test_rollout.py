@@ -115,6 +115,14 @@ def test_a_car_with_a_wheel_off_the_road_is_put_back_and_counted_as_departed():
     assert before.max() < 0.5
 
 
+def test_a_car_is_not_put_back_after_its_last_step():
+    first = int(np.flatnonzero(drive(StraightDriver(), RINGS[:1], Course(put_back_beyond=1.0))[0].put_back)[0])
+    course = Course(put_back_beyond=1.0, time_limit=(first + 1) / 20)
+    driven = drive(StraightDriver(), RINGS[:1], course)[0]
+    assert (len(driven.put_back), driven.end_reason) == (first + 1, "time_limit")
+    assert not driven.put_back.any()
+
+
 def test_the_cars_of_a_drive_do_not_change_one_another():
     course = Course(put_back_beyond=1.0)
     together = drive(Steady(steering=-0.12), RINGS, course)
