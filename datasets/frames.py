@@ -47,7 +47,7 @@ class Variety:
     spread: Spread = field(default_factory=Spread)
     mirror: bool = True
     looks: int = 32
-    sizes: float = 2.0
+    sizes: float = 1.25
     widths: float = 1.6
 
 

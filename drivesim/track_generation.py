@@ -54,8 +54,8 @@ class Difficulty:
 
 DIFFICULTIES = {
     "easy": Difficulty(0, min_radius=30.0, length=(400.0, 900.0), harmonics=4, roughness=0.25, shear=0.2),
-    "medium": Difficulty(1, min_radius=20.0, length=(600.0, 1500.0), harmonics=7, roughness=0.4, shear=0.45),
-    "hard": Difficulty(2, min_radius=15.0, length=(900.0, 3000.0), harmonics=12, roughness=0.5, shear=0.7),
+    "medium": Difficulty(1, min_radius=16.0, length=(600.0, 1500.0), harmonics=7, roughness=0.4, shear=0.45),
+    "hard": Difficulty(2, min_radius=9.0, length=(900.0, 3000.0), harmonics=12, roughness=0.5, shear=0.7),
 }
 
 

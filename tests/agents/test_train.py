@@ -39,7 +39,7 @@ def test_a_training_run_leaves_a_policy_that_can_be_driven_and_its_metrics(tmp_p
     code, said, _ = run(train, "--data", laps, "--out", out, *TINY, "--epochs", 2)
     assert code == 0
     assert sorted(files(out)) == sorted([*FOLDER_FILES, "metrics.jsonl"])
-    assert "Learning from 2 laps" in said
+    assert "Learning from 2 laps" in said.replace("\n", " ")
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2]
     assert all(row.keys() >= {"loss", "autonomy", "cross_track_error"} for row in rows)
@@ -170,8 +170,8 @@ def test_a_lap_that_cannot_be_read_is_named_and_the_others_are_learned_from(tmp_
     (tmp_path / "lap-000003.parquet").write_bytes(b"PAR1")
     code, said, _ = run(train, "--data", tmp_path, "--out", tmp_path / "policy", *TINY)
     assert code == 0
-    assert "lap-000003.parquet" in said
-    assert "Learning from 2 laps" in said
+    assert "lap-000003.parquet" in said.replace("\n", "")
+    assert "Learning from 2 laps" in said.replace("\n", " ")
 
 
 def test_laps_of_different_cars_are_refused_together(tmp_path, run, laps):
