@@ -53,8 +53,11 @@ class ExpertDriver:
         profile = profiles.get(params)
         if profile is None:
             profile = profiles[params] = speed_profile(track, params)
-        target = profile[int((s + 0.2 * speed) / _PROFILE_SPACING) % len(profile)]
-        return float(cruise_pedal(speed, target, params, NUMPY))
+        at = int((s + 0.2 * speed) / _PROFILE_SPACING)
+        now, after = profile[at % len(profile)], profile[(at + 1) % len(profile)]
+        # The controller takes a second to correct a speed: what the profile changes by meanwhile is fed forward.
+        target = now + (after**2 - now**2) / (2 * _PROFILE_SPACING)
+        return float(cruise_pedal(speed, max(target, 0.0), params, NUMPY))
 
 
 def lookahead(speed: Floats, params: VehicleParams) -> Floats:

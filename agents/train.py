@@ -45,7 +45,7 @@ class Args:
     """The network."""
     camera: str = "topdown"
     """What it sees: topdown, front, left or right."""
-    epochs: int = 6
+    epochs: int = 8
     """Rounds of training, each followed by a drive on the validation tracks."""
     samples: int = 12_800
     """Samples to an epoch."""
@@ -66,7 +66,7 @@ class Args:
     sizes: float = Variety.sizes
     """Show the roads up to this many times larger or smaller; 1 for as they are."""
     widths: float = Variety.widths
-    """Show the roads up to this many times wider or narrower besides; 1 for as they are."""
+    """Show the roads up to this many times wider besides, and somewhat narrower; 1 for as they are."""
     validation_tracks: int = 20
     """Unseen tracks driven after every epoch."""
     validation_seconds: float = 40.0

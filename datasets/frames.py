@@ -41,14 +41,14 @@ class Variety:
         mirror: Whether half of the samples are on mirrored roads.
         looks: Fewest looks that an epoch shows the laps in; 0 shows them as they were recorded.
         sizes: Roads are made up to this many times larger or smaller; 1 for as they are.
-        widths: Roads are made up to this many times wider or narrower besides; 1 for as they are.
+        widths: Roads are made up to this many times wider besides, and somewhat narrower; 1 for as they are.
     """
 
     spread: Spread = field(default_factory=Spread)
     mirror: bool = True
     looks: int = 32
     sizes: float = 1.25
-    widths: float = 1.6
+    widths: float = 2.2
 
 
 class RenderedFrames:
@@ -122,7 +122,8 @@ class RenderedFrames:
             lap, line = self._laps[at // rounds], self._lines[at // rounds]
             if max(self.variety.sizes, self.variety.widths) > 1:
                 scale = self.variety.sizes ** rng.uniform(-1, 1)
-                width = self.variety.widths ** rng.uniform(-1, 1)
+                # Recorded roads are rarely much wider than need be, so there is more to add above than below.
+                width = self.variety.widths ** rng.uniform(-0.4, 1)
                 resized = line_of(lap, self.variety.spread.lookahead, scale, width)
                 # A short lap made smaller may be over before there is a line to come back to.
                 line = resized if len(resized) else line
