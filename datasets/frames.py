@@ -16,8 +16,8 @@ from drivesim.geometry import Floats
 from drivesim.render import Renderer
 from drivesim.world import World
 
-# Textures are held for this many scenes: some 5 MB each from above, 80 MB for the front camera.
-_SCENES_AT_ONCE = 16
+# Textures are held for this many scenes: some 5 MB each from above, 80 MB in perspective.
+_SCENES_FROM_ABOVE, _SCENES_AHEAD = 48, 12
 
 
 class Batch(NamedTuple):
@@ -46,7 +46,7 @@ class Variety:
 
     spread: Spread = field(default_factory=Spread)
     mirror: bool = True
-    looks: int = 32
+    looks: int = 80
     sizes: float = 1.25
     widths: float = 2.2
 
@@ -105,7 +105,8 @@ class RenderedFrames:
         """The scenes of each of `count` batches: a few at a time, so that few textures are held."""
         scenes = [*self._scenes(rng)]
         order = rng.permutation(len(scenes))
-        groups = min(-(-len(scenes) // _SCENES_AT_ONCE), count)
+        held = _SCENES_FROM_ABOVE if self._renderer.camera.looks_down else _SCENES_AHEAD
+        groups = min(-(-len(scenes) // held), count)
         for number, chosen in enumerate(np.array_split(order, groups)):
             group = [_Scene(line, World(line.track, look)) for line, look in (scenes[i] for i in chosen)]
             for _ in range(count * number // groups, count * (number + 1) // groups):
