@@ -17,6 +17,9 @@ from drivesim.painting import CELL, Image, Window, paint
 from drivesim.track import Track
 
 PAGE_PIXELS = 2048
+
+# One for all textures: a lock of its own could not be copied with an environment.
+_PAINTING = Lock()
 MEMORY_LIMIT = 96 * 2**20
 
 
@@ -65,7 +68,6 @@ class GroundTexture:
         # In whole pixels from the world's origin, so that pages meet pixel on pixel.
         self._low = np.floor(low).astype(int)
         self._pages: OrderedDict[tuple[int, int], Page] = OrderedDict()
-        self._lock = Lock()
         self.only_page = self._page(0, 0) if self._grid.prod() == 1 else None
 
     def page_at(self, x: float, y: float) -> Page:
@@ -74,7 +76,7 @@ class GroundTexture:
             return self.only_page
         column = int((x / self.resolution - self._low[0]) // self._cell[0])
         row = int((y / self.resolution - self._low[1]) // self._cell[1])
-        with self._lock:
+        with _PAINTING:
             return self._page(min(max(column, 0), self._grid[0] - 1), min(max(row, 0), self._grid[1] - 1))
 
     @property

@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from drivesim.geometry import Floats, wrap_angle
 
 # Samples lie this far apart at most: between two of them an arc of radius 10 m is met to a tenth of a millimetre.
-MAX_SPACING = 0.5
+MAX_SPACING = 0.35
 
 # The inner edge of a bend tighter than the road is wide stops short of the bend's centre by this factor.
 INNER_EDGE_LIMIT = 0.9
@@ -58,7 +58,7 @@ class Track:
         closed = np.vstack([points, points[:1]])
         chord = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed[:, :2], axis=0).T))])
         curve = CubicSpline(chord, closed[:, :2], bc_type="periodic")
-        parameter = np.linspace(0.0, chord[-1], 8 * len(points) + 1)
+        parameter = np.linspace(0.0, chord[-1], 32 * len(points) + 1)
         arc_length = _arc_length(curve, parameter)
         narrowest = (points[:, 2] + points[:, 3]).min()
         count = int(np.ceil(arc_length[-1] / min(MAX_SPACING, narrowest / 8)))
