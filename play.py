@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.driver import frames_of
 from agents.policy import Policy
 from agents.provenance import lap_info
 from datasets.recording import LapWriter, new_folder, recover
@@ -136,8 +137,7 @@ class Session:
 
     def _action(self, observation: Any) -> np.ndarray:
         if self.policy is not None:
-            frame = observation["camera"] if self.env.has_pedal else observation
-            return self.policy.predict(frame[None])[0]
+            return self.policy.predict(frames_of(observation, self.env)[None])[0]
         steering, pedal = self.viewer.held()
         dt = self.env.rules.dt
         if steering:
@@ -172,8 +172,7 @@ class Session:
             f"{info['lateral_error']:+.2f} m from the centre   steering {info['steering']:+.2f}",
             recording,
         )
-        inset = observation["camera"] if self.env.has_pedal else observation
-        self.viewer.show(frame, round(self.env.rules.control_hz), inset, lines)
+        self.viewer.show(frame, round(self.env.rules.control_hz), frames_of(observation, self.env), lines)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from drivesim.env import DriveEnv
 from drivesim.errors import DrivesimError
 from drivesim.vector_env import DriveVectorEnv
 
@@ -37,8 +38,8 @@ class StraightDriver:
         return actions
 
 
-def frames_of(observation: Any, env: DriveVectorEnv) -> np.ndarray:
-    """Return the frames (N, H, W, 3) of an observation."""
+def frames_of(observation: Any, env: DriveVectorEnv | DriveEnv) -> np.ndarray:
+    """Return the frames (N, H, W, 3) of an observation; of one car's, its frame (H, W, 3)."""
     if env.camera is None:
         raise DrivesimError("camera: this driver sees frames; make the environment with a camera.")
     return observation["camera"] if env.has_pedal else observation

@@ -1,7 +1,6 @@
 """Expert: a privileged scripted driver, pure pursuit and a speed profile.
 
-Pure pursuit after Coulter, *Implementation of the Pure Pursuit Path Tracking Algorithm* (1992), from the rear axle. The
-speed profile takes each bend at a share of the grip, and slows down and speeds up within the car's limits.
+The speed profile takes each bend at a share of the grip, and slows down and speeds up within the car's limits.
 """
 
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from drivesim.geometry import Floats
 from drivesim.namespaces import NUMPY
+from drivesim.pursuit import pursuit_curvature
 from drivesim.simulation import centerline_at, cruise_pedal
 from drivesim.track import Track
 from drivesim.vector_env import DriveVectorEnv
@@ -63,24 +63,6 @@ class ExpertDriver:
 def lookahead(speed: Floats, params: VehicleParams) -> Floats:
     """Distance from the rear axle to the point that is steered for, metres."""
     return _LOOKAHEAD_WHEELBASES * params.wheelbase + _LOOKAHEAD_TIME * speed
-
-
-def pursuit_curvature(poses: Floats, targets: Floats, params: VehicleParams) -> Floats:
-    """Curvature of the arc on which a car's rear axle meets its target, tangent to the car's axis.
-
-    Args:
-        poses: (N, 3) x y heading of the centres of gravity, metres and radians, world.
-        targets: (N, 2) metres, world.
-        params: The car.
-
-    Returns:
-        (N,) 1/m, positive left.
-    """
-    cos, sin = np.cos(poses[:, 2]), np.sin(poses[:, 2])
-    dx = targets[:, 0] - poses[:, 0] + params.cg_to_rear * cos
-    dy = targets[:, 1] - poses[:, 1] + params.cg_to_rear * sin
-    left = cos * dy - sin * dx
-    return 2 * left / (dx**2 + dy**2)
 
 
 def understeer(params: VehicleParams) -> float:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from agents.evaluation import Evaluation
 from agents.rollout import Course, Drive
-from drivesim.camera import Camera
+from drivesim.env import RENDER_CAMERA
 from drivesim.errors import DrivesimError
 from drivesim.render import Renderer
 from drivesim.simulation import Rules
@@ -22,7 +22,6 @@ from drivesim.vehicle import get_vehicle
 _WORST_SHOWN = 0.5
 
 _MOST_SHOWN = 18
-_FILM_CAMERA = Camera(width=480, height=480, span=48.0, mount=(12.0, 0.0, 0.0))
 _FILM_SECONDS = 20.0
 
 
@@ -71,10 +70,10 @@ def write_video(driven: Drive, course: Course, path: Path) -> None:
     """Film a drive's first seconds (MP4 or GIF): the road from above, and in a corner what the network saw."""
     check_video_name(path)
     vehicle = get_vehicle(course.scenario.get("vehicle", Rules().vehicle))
-    large = Renderer(_FILM_CAMERA, vehicle)
+    large = Renderer(RENDER_CAMERA, vehicle)
     small = Renderer(course.camera, vehicle) if course.camera is not None else None
     count = min(len(driven.put_back), round(_FILM_SECONDS / driven.dt))
-    size = (_FILM_CAMERA.width, _FILM_CAMERA.height)
+    size = (RENDER_CAMERA.width, RENDER_CAMERA.height)
     options = ["-vf", "fps=10,scale=320:-1,split[a][b];[a]palettegen[p];[b][p]paletteuse"]
     is_gif = path.suffix.lower() == ".gif"
     writer = imageio_ffmpeg.write_frames(

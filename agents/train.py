@@ -82,7 +82,7 @@ class Args:
 def main(args: Args) -> None:
     """Train."""
     console = Console()
-    device = choose_device(args.device)
+    choose_device(args.device)  # A missing GPU is told before the laps are read.
     _check(args)
     laps, lost = read_laps(args.data)
     for sentence in lost:
@@ -109,7 +109,7 @@ def main(args: Args) -> None:
     )
     policy = Policy(config, network, args.device)
     started = time.perf_counter()
-    best = _fit(policy, frames, args, device, console)
+    best = _fit(policy, frames, args, console)
     minutes, seconds = divmod(time.perf_counter() - started, 60)
     console.print(
         f"Took {minutes:.0f} min {seconds:.0f} s. Best on the validation tracks: autonomy {best['autonomy']:.3f}, "
@@ -136,9 +136,7 @@ def _provenance(args: Args, laps: list[Lap], steps: int) -> dict[str, object]:
     return {"laps": len(laps), "steps": steps, "drivers": drivers, "commit": commit(), **options}
 
 
-def _fit(
-    policy: Policy, frames: RenderedFrames, args: Args, device: torch.device, console: Console
-) -> dict[str, float]:
+def _fit(policy: Policy, frames: RenderedFrames, args: Args, console: Console) -> dict[str, float]:
     """Train the policy's network, saving it whenever it drives better; returns the best driving."""
     rng = np.random.default_rng(args.seed)
     network = policy.network
@@ -159,7 +157,7 @@ def _fit(
         with progress_bar(console, f"epoch {epoch + 1} of {args.epochs}") as on_step:
             losses = []
             for step, batch in enumerate(frames.epoch(args.samples, args.batch_size, rng)):
-                losses.append(_learn(network, batch, optimizer, device))
+                losses.append(_learn(network, batch, optimizer, policy.device))
                 schedule.step()
                 on_step((step + 1) / steps)
         loss = float(np.mean(losses))

@@ -10,6 +10,7 @@ import numpy as np
 
 from datasets.schema import Lap
 from drivesim.geometry import Floats, wrap_angle
+from drivesim.pursuit import pursuit_curvature
 from drivesim.track import Track
 from drivesim.vehicle import VehicleParams, get_vehicle
 
@@ -94,10 +95,7 @@ class Line:
 
     def _pursuit(self, poses: Floats, steps: np.ndarray) -> Floats:
         """Steering (B,) of pure pursuit from poses (B, 3) to their steps' targets."""
-        cos, sin = np.cos(poses[:, 2]), np.sin(poses[:, 2])
-        dx = self.targets[steps, 0] - poses[:, 0] + self.vehicle.cg_to_rear * cos
-        dy = self.targets[steps, 1] - poses[:, 1] + self.vehicle.cg_to_rear * sin
-        curvature = 2 * (cos * dy - sin * dx) / (dx**2 + dy**2)
+        curvature = pursuit_curvature(poses, self.targets[steps], self.vehicle)
         return -np.arctan(self.vehicle.wheelbase * curvature) / self.vehicle.max_steering_angle
 
 

@@ -27,11 +27,8 @@ class Namespace:
     tanh: Callable[[Any], Any]
     sqrt: Callable[[Any], Any]
     floor: Callable[[Any], Any]
-    abs: Callable[[Any], Any]
     minimum: Callable[[Any, Any], Any]
     maximum: Callable[[Any, Any], Any]
-    logical_and: Callable[[Any, Any], Any]
-    logical_not: Callable[[Any], Any]
     where: Callable[[Any, Any, Any], Any]
     clip: Callable[[Any, Any, Any], Any]
     rows: Callable[[Any, Any], Sequence[Any]]
@@ -63,11 +60,8 @@ FLOATS = Namespace(
     tanh=math.tanh,
     sqrt=math.sqrt,
     floor=math.floor,
-    abs=abs,
     minimum=lambda a, b: a if a < b else b,
     maximum=lambda a, b: a if a > b else b,
-    logical_and=lambda a, b: a and b,
-    logical_not=lambda a: not a,
     where=_where_float,
     clip=_clip_float,
     rows=lambda table, index: table[index],
@@ -82,11 +76,8 @@ NUMPY = Namespace(
     tanh=np.tanh,
     sqrt=np.sqrt,
     floor=_floor_array,
-    abs=np.abs,
     minimum=np.minimum,
     maximum=np.maximum,
-    logical_and=np.logical_and,
-    logical_not=np.logical_not,
     where=np.where,
     clip=_clip_array,
     rows=lambda table, index: table[index].T,

@@ -39,14 +39,25 @@ def _count_free_references() -> int:
 _FREE_REFERENCES = _count_free_references()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Band:
-    """Rows `start` to `stop` of the image, sampled from mip `level`, `samples` to a row."""
+    """Rows of the image that are sampled alike.
+
+    Attributes:
+        start: The first row.
+        stop: The row after the last.
+        level: The mip level.
+        samples: To a row.
+        resolution: Of that level, metres a texel.
+        ground: (3, 3) float64, from `column sample 1` of the band to homogeneous `x y w`, ego, metres.
+    """
 
     start: int
     stop: int
     level: int
     samples: int
+    resolution: float
+    ground: Floats
 
 
 class Renderer:
@@ -170,13 +181,9 @@ class Renderer:
 
     def _matrices(self, band: _Band, pages: list[Page], poses: Floats) -> Floats:
         """Matrices from the band's pixels to texels: (N, 2, 3) looking down, (N, 3, 3) in perspective."""
-        resolution = self.camera.resolution * 2**band.level
+        resolution = band.resolution
         corners = np.array([(page.left, page.top) for page in pages])
-        ground = self.camera.ground_from_pixel()
-        # Sample k of the band is row start + (k + 1/2) / samples - 1/2 of the image.
-        ground[:, 2] += (band.start + 0.5 / band.samples - 0.5) * ground[:, 1]
-        ground[:, 1] /= band.samples
-        matrix = pose_matrix(poses) @ ground
+        matrix = pose_matrix(poses) @ band.ground
         texel = np.empty_like(matrix)
         # column = (x - left) / resolution - 1/2; row = (top - y) / resolution - 1/2, in homogeneous coordinates.
         w = matrix[:, 2]
@@ -186,7 +193,7 @@ class Renderer:
         return texel[:, :2] if self.camera.looks_down else texel
 
     def _draw_sky(self, frames: Image, textures: Sequence[GroundTexture]) -> None:
-        rows = int(np.argmax(self.camera.ground_rows())) if self._bands else self.camera.height
+        rows = self._bands[0].start if self._bands else self.camera.height
         height = (np.arange(rows, 0, -1) / max(rows, 1))[:, None]
         for frame, texture in zip(frames, textures, strict=True):
             look = texture.appearance
@@ -204,9 +211,17 @@ def _bands(camera: Camera) -> list[_Band]:
     cuts = np.flatnonzero((np.diff(level) != 0) | (np.diff(samples) != 0)) + 1
     starts, stops = np.r_[0, cuts], np.r_[cuts, len(rows)]
     return [
-        _Band(int(rows[start]), int(rows[stop - 1]) + 1, int(level[start]), int(samples[start]))
+        _band(camera, int(rows[start]), int(rows[stop - 1]) + 1, int(level[start]), int(samples[start]))
         for start, stop in zip(starts, stops, strict=True)
     ]
+
+
+def _band(camera: Camera, start: int, stop: int, level: int, samples: int) -> _Band:
+    ground = camera.ground_from_pixel()
+    # Sample k of the band is row start + (k + 1/2) / samples - 1/2 of the image.
+    ground[:, 2] += (start + 0.5 / samples - 0.5) * ground[:, 1]
+    ground[:, 1] /= samples
+    return _Band(start, stop, level, samples, camera.resolution * 2**level, ground)
 
 
 @dataclass(frozen=True, eq=False)

@@ -226,7 +226,7 @@ def project(s: Any, vehicle: VehicleState, road: Road, xp: Namespace) -> tuple[A
         Metres gained (negative backwards), arc length, lateral offset, heading error, width left and width right.
     """
     start = s
-    # After a step of 2 m two corrections leave less than a tenth of a millimetre, after `MAX_STEP` a decimetre.
+    # In the tightest bends of hard roads two corrections leave 3 mm after a step of 2 m, and 0.6 m after `MAX_STEP`.
     for _ in range(2):
         x, y, cos, sin, curvature, width_left, width_right, heading, offset = _sample(road, s, xp)
         dx, dy = vehicle.x - x, vehicle.y - y

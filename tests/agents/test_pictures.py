@@ -12,6 +12,7 @@ from agents.expert import ExpertDriver
 from agents.pictures import check_video_name, draw_drives, write_video
 from agents.rollout import Course, drive
 from drivesim.camera import CAMERAS
+from drivesim.env import RENDER_CAMERA
 from drivesim.errors import DrivesimError
 from drivesim.render import Renderer
 from drivesim.vehicle import VEHICLES
@@ -92,7 +93,7 @@ def test_a_film_shows_the_road_from_above_in_its_own_colors(tmp_path, name):
     driven = drive(ExpertDriver(), [world], Course(time_limit=1.0))[0]
     write_video(driven, Course(), tmp_path / name)
     _, frames = film(tmp_path / name)
-    renderer = Renderer(pictures._FILM_CAMERA, VEHICLES["car"])
+    renderer = Renderer(RENDER_CAMERA, VEHICLES["car"])
     poses = np.column_stack([driven.columns[column] for column in ("x", "y", "heading")])
     expected = renderer.draw([world.texture(renderer)] * len(poses), poses)
     if name.endswith(".gif"):

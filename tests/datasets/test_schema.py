@@ -20,6 +20,7 @@ from datasets.schema import (
 )
 from drivesim.errors import DrivesimError
 from drivesim.track import Track
+from tests.datasets import laps
 
 
 def make_info(**changes):
@@ -27,20 +28,8 @@ def make_info(**changes):
     angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     radius = 60 + rng.normal(size=40)
     points = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), np.full((40, 2), 3.5)])
-    fields = dict(
-        track_name="ring",
-        track_points=points,
-        vehicle={"wheelbase": 2.6, "max_steer": 0.5},
-        control_hz=20.0,
-        driver="expert",
-        seed=7,
-        appearance={"ground": [90, 140, 60]},
-        environment="drivesim/Steer-v0",
-        drivesim_version="0.1.0",
-        commit="0123abc",
-        notes={"noise": 0.1},
-    )
-    return LapInfo(**(fields | changes))
+    vehicle = {"wheelbase": 2.6, "max_steer": 0.5}
+    return laps.make_info(**({"track_points": points, "vehicle": vehicle} | changes))
 
 
 def make_columns(steps=100, seed=0):

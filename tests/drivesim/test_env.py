@@ -1,7 +1,6 @@
 """One car as a Gymnasium environment."""
 
 import copy
-import hashlib
 import os
 import pickle
 import subprocess
@@ -17,13 +16,14 @@ from gymnasium.utils.env_checker import check_env
 
 import drivesim  # noqa: F401  (registers the environments)
 from drivesim.camera import CAMERAS, Camera
-from drivesim.env import DriveEnv, Snapshot, SteerEnv
+from drivesim.env import DriveEnv, SteerEnv
 from drivesim.errors import DrivesimError
 from drivesim.track import Track
 from drivesim.track_files import write_track
 from drivesim.track_generation import generate_track
 from drivesim.vehicle import VehicleParams
 from drivesim.world import WorldSource
+from tests.drivesim.snapshots import digest, same
 
 IDS = ("drivesim/Steer-v0", "drivesim/Drive-v0")
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,32 +37,6 @@ def no_window(monkeypatch):
 def make(name: str = IDS[0], **arguments):
     """Make an environment without Gymnasium's wrappers."""
     return gymnasium.make(name, **{"track": [0, 1], "camera": None} | arguments).unwrapped
-
-
-def leaves(value):
-    """Yield the numbers, arrays and strings in nested tuples, dicts and named tuples, in order."""
-    if isinstance(value, dict):
-        for key in sorted(value):
-            yield key
-            yield from leaves(value[key])
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from leaves(part)
-    else:
-        yield value
-
-
-def digest(*values) -> str:
-    """Return a hash of every byte of nested values."""
-    total = hashlib.sha256()
-    for leaf in leaves(values):
-        total.update(leaf.tobytes() if isinstance(leaf, np.ndarray | np.generic) else repr(leaf).encode())
-    return total.hexdigest()
-
-
-def same(first: Snapshot, second: Snapshot) -> bool:
-    hashes = [digest(snapshot.state, snapshot.random_states, snapshot.reasons) for snapshot in (first, second)]
-    return hashes[0] == hashes[1] and all(one is other for one, other in zip(first.worlds, second.worlds, strict=True))
 
 
 def run(env, steps: int, seed: int | None = None, actions: int = 0) -> list[str]:

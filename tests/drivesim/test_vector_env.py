@@ -1,6 +1,5 @@
 """Many cars in one process: equal to as many environments of one car, whatever the autoreset mode."""
 
-import hashlib
 import warnings
 
 import gymnasium
@@ -10,10 +9,10 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import drivesim  # noqa: F401  (registers the environments)
 from drivesim.camera import CAMERAS
-from drivesim.env import Snapshot
 from drivesim.errors import DrivesimError
 from drivesim.vector_env import DriveVectorEnv, SteerVectorEnv
 from drivesim.world import WorldSource
+from tests.drivesim.snapshots import digest, same
 
 IDS = ("drivesim/Steer-v0", "drivesim/Drive-v0")
 MODES = list(AutoresetMode)
@@ -51,34 +50,6 @@ def random_actions(env, steps: int, seed: int = 0) -> np.ndarray:
         # From rest, not all would come to an end before their time.
         actions[:, 0, 1], actions[:, 1] = -1.0, (0.7, 1.0)
     return actions
-
-
-def leaves(value):
-    """Yield the numbers, arrays and strings in nested tuples, dicts and named tuples, in order."""
-    if isinstance(value, dict):
-        for key in sorted(value):
-            yield key
-            yield from leaves(value[key])
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from leaves(part)
-    elif isinstance(value, np.ndarray) and value.dtype == object:
-        yield from leaves(value.tolist())
-    else:
-        yield value
-
-
-def digest(*values) -> str:
-    """Return a hash of every byte of nested values."""
-    total = hashlib.sha256()
-    for leaf in leaves(values):
-        total.update(leaf.tobytes() if isinstance(leaf, np.ndarray | np.generic) else repr(leaf).encode())
-    return total.hexdigest()
-
-
-def same(first: Snapshot, second: Snapshot) -> bool:
-    hashes = [digest(snapshot.state, snapshot.random_states, snapshot.reasons) for snapshot in (first, second)]
-    return hashes[0] == hashes[1] and all(one is other for one, other in zip(first.worlds, second.worlds, strict=True))
 
 
 def run(env, actions: np.ndarray, seed: int | None = None) -> list[str]:
