@@ -20,6 +20,7 @@ from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats, pose_matrix
 from drivesim.opencv_threads import SINGLE_THREADED
 from drivesim.painting import Image
+from drivesim.sprite import car_sprite
 from drivesim.texture import GroundTexture, Page
 from drivesim.track import Track
 from drivesim.vehicle import VehicleParams
@@ -75,7 +76,7 @@ class Renderer:
         self.camera, self.vehicle, self.threads = camera, vehicle, threads
         self._bands = _bands(camera)
         self._levels = max(band.level for band in self._bands) + 1 if self._bands else 1
-        self._sprite = _car_sprite(camera, vehicle) if camera.looks_down and camera.shows_car else None
+        self._sprite = car_sprite(camera, vehicle) if camera.looks_down and camera.shows_car else None
         self._buffers: list[Image] = []
         # The caller's thread draws too.
         self._pool = ThreadPoolExecutor(threads - 1, "drivesim-render") if threads > 1 else None
@@ -142,18 +143,19 @@ class Renderer:
     def _draw_down(self, frames: Image, pages: list[Page], poses: Floats) -> None:
         (band,) = self._bands
         matrices = self._matrices(band, pages, poses)
-        images = [page.levels[band.level] for page in pages]
+        sources = np.array([page.sources[band.level] for page in pages])
         height, width = self.camera.height, self.camera.width
-        inside = fits([image.shape[:2] for image in images], matrices, height, width)
+        inside = fits(sources, matrices, height, width)
         if inside.all():
-            warp_affine(images, matrices, frames)
+            warp_affine(sources, matrices, frames)
         else:
-            for i, image in enumerate(images):
+            for i, page in enumerate(pages):
                 if inside[i]:
-                    warp_affine([image], matrices[i : i + 1], frames[i : i + 1])
+                    warp_affine(sources[i : i + 1], matrices[i : i + 1], frames[i : i + 1])
                     continue
                 # Far from the road the view reaches over the painted ground, whose border is repeated there.
-                warped = cv2.warpAffine(image, matrices[i], (width, height), None, _WARP, cv2.BORDER_REPLICATE)
+                image, size = page.levels[band.level], (width, height)
+                warped = cv2.warpAffine(image, matrices[i], size, None, _WARP, cv2.BORDER_REPLICATE)
                 cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, frames[i])
         if self._sprite is not None:
             self._sprite.draw(frames)
@@ -222,60 +224,3 @@ def _band(camera: Camera, start: int, stop: int, level: int, samples: int) -> _B
     ground[:, 2] += (start + 0.5 / samples - 0.5) * ground[:, 1]
     ground[:, 1] /= samples
     return _Band(start, stop, level, samples, camera.resolution * 2**level, ground)
-
-
-@dataclass(frozen=True, eq=False)
-class _Sprite:
-    """The car as seen from above, at its place in the image.
-
-    Attributes:
-        row: Of the sprite's first row in the image.
-        column: Of its first column.
-        color: (h, w, 3) uint16, multiplied by alpha.
-        transparency: (h, w, 1) uint16, 255 where nothing is drawn.
-    """
-
-    row: int
-    column: int
-    color: np.ndarray
-    transparency: np.ndarray
-
-    def draw(self, frames: Image) -> None:
-        height, width = self.transparency.shape[:2]
-        under = frames[:, self.row : self.row + height, self.column : self.column + width]
-        # (c * a + b * (255 - a)) / 255, in the rounding that needs no division.
-        mixed = under * self.transparency + self.color
-        under[...] = (mixed + (mixed >> 8) + 1) >> 8
-
-
-def _car_sprite(camera: Camera, vehicle: VehicleParams) -> _Sprite | None:
-    """Draw the car once, large, and shrink it to its place; None where it lies outside the image."""
-    fine = 16
-    pixel_from_ground = np.linalg.inv(camera.ground_from_pixel())
-    front = (vehicle.length + vehicle.wheelbase) / 2 - vehicle.cg_to_rear
-    rear = front - vehicle.length
-    half = vehicle.width / 2
-
-    def polygon(x0: float, x1: float, y: float) -> np.ndarray:
-        ground = np.array([[x0, y, 1.0], [x0, -y, 1.0], [x1, -y, 1.0], [x1, y, 1.0]]).T
-        return (pixel_from_ground @ ground)[:2].T
-
-    body = polygon(rear, front, half)
-    low = np.floor(body.min(axis=0)).astype(int) - 1
-    high = np.ceil(body.max(axis=0)).astype(int) + 2
-    low, high = np.maximum(low, 0), np.minimum(high, [camera.width, camera.height])
-    width, height = high - low
-    if width <= 0 or height <= 0:
-        return None
-    canvas = np.zeros((height * fine, width * fine, 4), np.uint8)
-    length = front - rear
-    for shape, paint in (
-        (body, (200, 30, 40, 255)),
-        (polygon(rear + 0.62 * length, rear + 0.76 * length, 0.8 * half), (25, 30, 40, 255)),
-        (polygon(rear + 0.12 * length, rear + 0.22 * length, 0.8 * half), (25, 30, 40, 255)),
-    ):
-        cv2.fillPoly(canvas, [np.rint((shape - low + 0.5) * fine - 0.5).astype(np.int32)], paint)
-    small = cv2.resize(canvas.astype(np.float32), (int(width), int(height)), interpolation=cv2.INTER_AREA)
-    # The canvas is black where transparent, so its average is already multiplied by alpha.
-    color = np.rint(small[..., :3] * 255).astype(np.uint16)
-    return _Sprite(int(low[1]), int(low[0]), color, np.rint(255 - small[..., 3:]).astype(np.uint16))

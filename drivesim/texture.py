@@ -7,6 +7,7 @@ so that every frame comes from one page.
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 
 import cv2
@@ -15,6 +16,7 @@ import numpy as np
 from drivesim.appearance import Appearance
 from drivesim.painting import CELL, Image, Window, paint
 from drivesim.track import Track
+from drivesim.warp import Source, source_of
 
 PAGE_PIXELS = 2048
 
@@ -38,6 +40,11 @@ class Page:
     left: float
     top: float
     resolution: float
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The levels as `warp` takes them."""
+        return tuple(source_of(level) for level in self.levels)
 
 
 class GroundTexture:

@@ -19,6 +19,7 @@ from drivesim.reward import reward_terms
 from drivesim.road_table import RoadTable
 from drivesim.scenario import Scenario, check_options
 from drivesim.simulation import CarState, EndReason, cars_at, start_state, step, where_cars
+from drivesim.texture import GroundTexture
 from drivesim.world import World
 
 _REASON_NAMES = np.array([None, *(reason.name.lower() for reason in list(EndReason)[1:])], object)
@@ -66,7 +67,9 @@ class DriveVectorEnv(VectorEnv):
         threads = (os.cpu_count() or 1) if self.scenario.threads is None else self.scenario.threads
         self._renderer = None if self.camera is None else Renderer(self.camera, self.rules.vehicle, threads)
         self._roads = RoadTable(num_envs)
-        self._worlds: list[World] = []
+        # Of each car, in the cars' order: the first reset enters all of them.
+        self._worlds: dict[int, World] = {}
+        self._textures: dict[int, GroundTexture] = {}
         self._rngs = [np.random.default_rng() for _ in range(num_envs)]
         self._everyone = np.ones(num_envs, bool)
         self._reasons = np.zeros(num_envs, np.int64)
@@ -144,7 +147,7 @@ class DriveVectorEnv(VectorEnv):
             raise DrivesimError(f"render: render_mode is {self.render_mode!r}; make it with render_mode='rgb_array'.")
         self._check_running("render")
         renderer = Renderer(RENDER_CAMERA, self.rules.vehicle)
-        return tuple(renderer.draw([world.texture(renderer) for world in self._worlds], self.poses))
+        return tuple(renderer.draw([world.texture(renderer) for world in self._worlds.values()], self.poses))
 
     def close_extras(self, **_: Any) -> None:
         """Stop the threads that draw."""
@@ -154,7 +157,7 @@ class DriveVectorEnv(VectorEnv):
     @property
     def worlds(self) -> tuple[World, ...]:
         """The world of each car's running episode."""
-        return tuple(self._worlds)
+        return tuple(self._worlds.values())
 
     @property
     def state(self) -> CarState:
@@ -199,13 +202,12 @@ class DriveVectorEnv(VectorEnv):
         """Return a snapshot that `set_state` goes back to."""
         self._check_running("get_state")
         randoms = tuple(rng.bit_generator.state for rng in self._rngs)
-        return Snapshot(self._state, tuple(self._worlds), randoms, self._reasons.copy())
+        return Snapshot(self._state, self.worlds, randoms, self._reasons.copy())
 
     def set_state(self, snapshot: Snapshot) -> Any:
         """Go back to a snapshot; returns the observation there."""
-        self._worlds = list(snapshot.worlds)
-        for car, world in enumerate(self._worlds):
-            self._roads.assign(car, world.track)
+        for car, world in enumerate(snapshot.worlds):
+            self._enter(car, world)
         self._state = snapshot.state
         self._reasons = snapshot.reasons.copy()
         for rng, state in zip(self._rngs, snapshot.random_states, strict=True):
@@ -235,13 +237,11 @@ class DriveVectorEnv(VectorEnv):
         worlds = options.get("worlds")
         if worlds is not None and len(worlds) != self.num_envs:
             raise DrivesimError(f"reset option worlds: expected {self.num_envs}, one a car, got {len(worlds)}.")
-        if not self._worlds:
-            self._worlds = [None] * self.num_envs  # type: ignore[list-item]
         starts = np.zeros((3, len(cars)))
         for i, car in enumerate(cars.tolist()):
-            self._worlds[car] = worlds[car] if worlds is not None else self._source.draw(self._rngs[car])
-            track = self._worlds[car].track
-            self._roads.assign(car, track)
+            world = worlds[car] if worlds is not None else self._source.draw(self._rngs[car])
+            self._enter(car, world)
+            track = world.track
             starts[:, i] = self.scenario.start_values(track.length, self._rngs[car], options)
         s, lateral, heading_error = starts
         speed = np.full(len(cars), float(options.get("speed", self.rules.cruise_speed or 0.0)))
@@ -251,6 +251,13 @@ class DriveVectorEnv(VectorEnv):
         else:
             self._put(cars, started)
         self._reasons[cars] = EndReason.NONE
+
+    def _enter(self, car: int, world: World) -> None:
+        """Put a car into a world."""
+        self._worlds[car] = world
+        self._roads.assign(car, world.track)
+        if self._renderer is not None:
+            self._textures[car] = world.texture(self._renderer)
 
     def _put(self, cars: np.ndarray, values: CarState) -> None:
         """Replace the states of some cars, leaving the old arrays as they were."""
@@ -299,14 +306,13 @@ class DriveVectorEnv(VectorEnv):
             return np.column_stack(road_state(self._state, self._roads.road, NUMPY)).astype(np.float32)
         poses = self.poses
         if mask.all():
-            frames = self._renderer.draw([world.texture(self._renderer) for world in self._worlds], poses)
+            frames = self._renderer.draw(list(self._textures.values()), poses)
         else:
             last = self._observation["camera"] if self.has_pedal else self._observation
             frames = last.copy()
             cars = np.flatnonzero(mask)
             if len(cars):
-                textures = [self._worlds[car].texture(self._renderer) for car in cars]
-                frames[cars] = self._renderer.draw(textures, poses[cars])
+                frames[cars] = self._renderer.draw([self._textures[car] for car in cars.tolist()], poses[cars])
         if not self.has_pedal:
             return frames
         return {"camera": frames, "speed": self._state.vehicle.speed[:, None].astype(np.float32)}

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesim.warp import fits, warp_affine
+from drivesim.warp import fits, source_of, warp_affine
 
 
 def turned(angle: float, x: float, y: float, size: int) -> np.ndarray:
@@ -17,6 +17,10 @@ def turned(angle: float, x: float, y: float, size: int) -> np.ndarray:
 def texture() -> np.ndarray:
     noise = np.random.default_rng(0).integers(0, 256, (150, 170, 4), np.uint8)
     return cv2.GaussianBlur(noise, (0, 0), 1.0)
+
+
+def warp(textures: list[np.ndarray], matrices: np.ndarray, frames: np.ndarray) -> None:
+    warp_affine(np.array([source_of(texture) for texture in textures]), matrices, frames)
 
 
 def reference(texture: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
@@ -35,20 +39,20 @@ def test_frames_are_bilinear_samples_to_a_grey_level(texture, size):
     angles = np.linspace(0, 6, 12)
     matrices = np.stack([turned(angle, 80.3 + angle, 75.7 - angle, size) for angle in angles])
     frames = np.zeros((12, size, size, 3), np.uint8)
-    warp_affine([texture] * 12, matrices, frames)
+    warp([texture] * 12, matrices, frames)
     for frame, matrix in zip(frames, matrices, strict=True):
         assert np.abs(frame - reference(texture, matrix, size)).max() < 1.6
 
 
 def test_whole_pixels_come_back_unchanged(texture):
     frames = np.zeros((1, 40, 50, 3), np.uint8)
-    warp_affine([texture], np.array([[[1.0, 0, 7], [0, 1, 9]]]), frames)
+    warp([texture], np.array([[[1.0, 0, 7], [0, 1, 9]]]), frames)
     np.testing.assert_array_equal(frames[0], texture[9:49, 7:57, :3])
 
 
 def test_nothing_is_written_behind_the_last_frame(texture):
     memory = np.full((3, 20, 20, 3), 77, np.uint8)
-    warp_affine([texture], turned(0.3, 60, 60, 20)[None], memory[1:2])
+    warp([texture], turned(0.3, 60, 60, 20)[None], memory[1:2])
     assert (memory[0] == 77).all()
     assert (memory[2] == 77).all()
 
@@ -57,7 +61,7 @@ def test_black_and_white_stay_what_they_are():
     for value in (0, 255):
         plain = np.full((60, 60, 4), value, np.uint8)
         frames = np.full((1, 20, 20, 3), 100, np.uint8)
-        warp_affine([plain], turned(0.7, 30.3, 29.9, 20)[None], frames)
+        warp([plain], turned(0.7, 30.3, 29.9, 20)[None], frames)
         assert (frames == value).all()
 
 
@@ -65,13 +69,13 @@ def test_frames_come_from_textures_of_different_sizes(texture):
     other = np.ascontiguousarray(texture[:90, :100])
     matrices = np.stack([turned(0.4, 50, 45, 30)] * 2)
     frames = np.zeros((2, 30, 30, 3), np.uint8)
-    warp_affine([texture, other], matrices, frames)
+    warp([texture, other], matrices, frames)
     np.testing.assert_array_equal(frames[0], frames[1])
 
 
 def test_a_warp_fits_as_long_as_it_and_its_neighbours_lie_on_the_texture():
     def fits_at(x: float, y: float) -> bool:
-        return bool(fits([(50, 80)], np.array([[[1.0, 0, x], [0, 1, y]]]), 10, 20)[0])
+        return bool(fits(np.array([(0, 320, 50, 80)]), np.array([[[1.0, 0, x], [0, 1, y]]]), 10, 20)[0])
 
     assert fits_at(1, 1)
     assert fits_at(58, 38)
