@@ -17,9 +17,11 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from agents.devices import autocast, choose_device
 from agents.evaluation import quick_check
 from agents.networks import build_network
-from agents.policy import Policy, PolicyConfig, autocast, choose_device
+from agents.policy import Policy
+from agents.policy_config import PolicyConfig
 from agents.progress import progress_bar
 from agents.provenance import commit
 from agents.rollout import Course
@@ -115,7 +117,7 @@ def main(args: Args) -> None:
         f"Took {minutes:.0f} min {seconds:.0f} s. Best on the validation tracks: autonomy {best['autonomy']:.3f}, "
         f"cross-track error {best['cross_track_error']:.2f} m. Saved to {args.out}"
     )
-    console.print(f"Evaluate it: python -m agents.evaluate --policy {args.out} --tracks 100")
+    console.print(f"Evaluate it: python -m agents.evaluate --policy {args.out} --tracks 100", soft_wrap=True)
 
 
 def _check(args: Args) -> None:
@@ -124,9 +126,16 @@ def _check(args: Args) -> None:
     for name in ("sizes", "widths"):
         if not 1 <= getattr(args, name) <= 4:
             raise DrivesimError(f"--{name}: expected a number from 1 to 4, got {getattr(args, name)}.")
-    for name in ("epochs", "samples", "batch_size", "validation_tracks"):
+    for name in ("epochs", "samples", "batch_size", "validation_tracks", "threads"):
         if getattr(args, name) < 1:
             raise DrivesimError(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(args, name)}.")
+    for name in ("learning_rate", "validation_seconds"):
+        if not 0 < getattr(args, name) < math.inf:
+            raise DrivesimError(f"--{name.replace('_', '-')}: expected more than 0, got {getattr(args, name)}.")
+    for name in ("seed", "weight_decay", "turn", "looks", "shift"):
+        value = getattr(args, name)
+        if value is not None and not 0 <= value < math.inf:
+            raise DrivesimError(f"--{name.replace('_', '-')}: expected 0 or more, got {value}.")
 
 
 def _provenance(args: Args, laps: list[Lap], steps: int) -> dict[str, object]:

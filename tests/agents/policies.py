@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from agents.networks import build_network
-from agents.policy import Policy, PolicyConfig
+from agents.policy import Policy
+from agents.policy_config import PolicyConfig
 from drivesim.camera import Camera
 from drivesim.vehicle import VEHICLES
 

@@ -1,0 +1,28 @@
+"""Devices: where a network runs, and how precisely."""
+
+from typing import Any
+
+import torch
+
+from drivesim.errors import DrivesimError, check_name
+
+
+def choose_device(device: str) -> torch.device:
+    """Return the torch device for `auto`, `cpu` or `cuda`."""
+    check_name("device", device, ["auto", "cpu", "cuda"])
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DrivesimError("device: cuda was asked for, and torch finds no GPU. Use --device cpu or auto.")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """Return the context of reduced precision: bfloat16 where the device computes it fast, else full precision."""
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported()
+    else:
+        # Elsewhere bfloat16 is emulated, and slower than full precision. Older torch can't tell.
+        capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        fast = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return torch.autocast(device.type, torch.bfloat16, enabled=fast)

@@ -1,0 +1,49 @@
+"""Policy configuration: what a policy takes and gives, and how it came about."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import drivesim
+from datasets.schema import ACTIONS
+from drivesim.camera import Camera
+from drivesim.errors import DrivesimError
+from drivesim.vehicle import get_vehicle
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """What a policy is, and how it came about.
+
+    Attributes:
+        backbone: Name of the network: see `agents.networks.BACKBONES`.
+        camera: The frames that it takes.
+        outputs: The action values that it gives, in order.
+        vehicle: Parameters of the car that it was trained on.
+        control_hz: Control steps a second that it was trained on.
+        drivesim_version: Of the program that trained it.
+        training: Command, seed, data and commit of its training, plain JSON.
+        driving: Metrics of the closed-loop validation that chose it.
+    """
+
+    backbone: str
+    camera: Camera
+    outputs: tuple[str, ...]
+    vehicle: dict[str, Any]
+    control_hz: float
+    drivesim_version: str = drivesim.__version__
+    training: dict[str, Any] = field(default_factory=dict)
+    driving: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what no policy can be, with all faults at once."""
+        faults = []
+        try:
+            get_vehicle(self.vehicle)
+        except (DrivesimError, TypeError) as error:
+            faults.append(str(error))
+        if not (isinstance(self.control_hz, int | float) and 1 <= self.control_hz <= 100):
+            faults.append(f"control_hz: expected 1 to 100 steps a second, got {self.control_hz!r}.")
+        if self.outputs not in (ACTIONS[:1], ACTIONS):
+            faults.append(f"outputs: expected steering, or steering and pedal, got {self.outputs!r}.")
+        if faults:
+            raise DrivesimError("policy: " + " ".join(faults))
