@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from drivesim.errors import DrivesimError, check_name
+from agents.backbones import Backbone, build_backbone
+from drivesim.errors import DrivesimError
 
-BACKBONES = ("pilotnet",)
+PILOTNET = "pilotnet"
 
 
 class PilotNet(nn.Module):
@@ -22,9 +23,10 @@ class PilotNet(nn.Module):
         height: Of the frames, pixels.
         width: Of the frames, pixels.
         outputs: Number of action values.
+        takes_speed: Whether it takes the car's speed too.
     """
 
-    def __init__(self, height: int, width: int, outputs: int = 1) -> None:
+    def __init__(self, height: int, width: int, outputs: int = 1, takes_speed: bool = False) -> None:
         super().__init__()
 
         def convolution(inputs: int, channels: int, size: int, stride: int) -> list[nn.Module]:
@@ -48,7 +50,7 @@ class PilotNet(nn.Module):
             ) from error
         self.features.train()
         self.head = nn.Sequential(
-            nn.Linear(width_of_features, 100),
+            nn.Linear(width_of_features + takes_speed, 100),
             nn.ReLU(inplace=True),
             nn.Linear(100, 50),
             nn.ReLU(inplace=True),
@@ -57,9 +59,50 @@ class PilotNet(nn.Module):
             nn.Linear(10, outputs),
         )
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """Take frames (B, 3, H, W) uint8 RGB to actions (B, outputs), not yet cut to [-1, 1]."""
-        return self.head(self.features(frames.float() / 127.5 - 1.0))
+    def forward(self, frames: Tensor, speeds: Tensor | None = None) -> Tensor:
+        """Take frames (B, 3, H, W) uint8 RGB, and speeds (B,) m/s if it does, to actions (B, outputs), uncut."""
+        return self.head(_with_speed(self.features(frames.float() / 127.5 - 1.0), speeds))
+
+
+class BackboneNetwork(nn.Module):
+    """A backbone's features, and a head of one hidden layer.
+
+    Args:
+        backbone: The feature extractor.
+        height: Of the frames, pixels.
+        width: Of the frames, pixels.
+        outputs: Number of action values.
+        takes_speed: Whether it takes the car's speed too.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, backbone: Backbone, height: int, width: int, outputs: int = 1, takes_speed: bool = False
+    ) -> None:
+        super().__init__()
+        self.features = backbone.module
+        # Not part of the weights: they belong to the backbone's name.
+        self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
+        with torch.no_grad():
+            width_of_features = self.features.eval()(torch.zeros(1, 3, height, width)).shape[1]
+        self.features.train()
+        self.head = nn.Sequential(
+            nn.Linear(width_of_features + takes_speed, 100), nn.ReLU(inplace=True), nn.Linear(100, outputs)
+        )
+
+    def forward(self, frames: Tensor, speeds: Tensor | None = None) -> Tensor:
+        """See `PilotNet.forward`."""
+        return self.head(_with_speed(self.features((frames.float() / 255.0 - self.mean) / self.std), speeds))
+
+
+def _with_speed(features: Tensor, speeds: Tensor | None) -> Tensor:
+    """Put the speed beside the features (B, F), in units of a usual one."""
+    if speeds is None:
+        return features
+    return torch.cat([features, speeds[:, None].to(features.dtype) / 10.0], dim=1)
 
 
 def fold_batch_norm(network: nn.Module) -> nn.Module:
@@ -73,7 +116,19 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     return folded
 
 
-def build_network(backbone: str, height: int, width: int, outputs: int = 1) -> nn.Module:
-    """Build a network by its name: see `BACKBONES`."""
-    check_name("backbone", backbone, BACKBONES)
-    return PilotNet(height, width, outputs)
+def build_network(
+    name: str, height: int, width: int, outputs: int = 1, takes_speed: bool = False, imagenet: bool = False
+) -> nn.Module:
+    """Build a network.
+
+    Args:
+        name: `pilotnet`, or a backbone's: see `agents.backbones`.
+        height: Of the frames, pixels.
+        width: Of the frames, pixels.
+        outputs: Number of action values.
+        takes_speed: Whether it takes the car's speed too.
+        imagenet: Whether with the backbone's ImageNet weights.
+    """
+    if name == PILOTNET:
+        return PilotNet(height, width, outputs, takes_speed)
+    return BackboneNetwork(build_backbone(name, imagenet), height, width, outputs, takes_speed)

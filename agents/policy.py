@@ -68,23 +68,36 @@ class Policy:
                 f"{env.single_action_space.shape[0]} values."
             )
         frames = frames_of(observation, env)
-        return self.predict(frames if len(cars) == len(frames) else frames[cars])
+        everyone = len(cars) == len(frames)
+        speeds = env.state.vehicle.speed if self.config.takes_speed else None
+        return self.predict(
+            frames if everyone else frames[cars], speeds if speeds is None or everyone else speeds[cars]
+        )
 
-    def predict(self, frames: np.ndarray) -> np.ndarray:
-        """Take frames (B, H, W, 3) uint8 RGB to actions (B, A) float64 in [-1, 1]."""
+    def predict(self, frames: np.ndarray, speeds: np.ndarray | None = None) -> np.ndarray:
+        """Take frames (B, H, W, 3) uint8 RGB, and speeds (B,) m/s if it does, to actions (B, A) float64 in [-1, 1]."""
         expected = (self.camera.height, self.camera.width, 3)
         if frames.dtype != np.uint8 or frames.shape[1:] != expected:
             raise DrivesimError(
                 f"frames: this policy takes uint8 frames of {expected}, got {frames.dtype} of {frames.shape[1:]}."
+            )
+        if (speeds is not None) != self.config.takes_speed:
+            raise DrivesimError(
+                f"speeds: this policy takes {' and '.join(self.config.inputs)}; it was given "
+                f"{'no speeds' if speeds is None else 'speeds too'}."
             )
         if self._driving is None or self.network.training:
             # Whoever trains the network puts it into training mode; its weights may differ since.
             self._driving = fold_batch_norm(self.network.eval())
         actions = []
         with torch.inference_mode(), autocast(self.device):
-            for chunk in torch.from_numpy(frames).split(_CHUNK):
+            for first in range(0, len(frames), _CHUNK):
+                chunk = slice(first, first + _CHUNK)
                 # A batch in NHWC memory seen as NCHW: channels_last without a copy.
-                actions.append(self._driving(chunk.to(self.device).permute(0, 3, 1, 2)).float())
+                inputs = [torch.from_numpy(frames[chunk]).to(self.device).permute(0, 3, 1, 2)]
+                if speeds is not None:
+                    inputs.append(torch.from_numpy(speeds[chunk].astype(np.float32)).to(self.device))
+                actions.append(self._driving(*inputs).float())
         return np.clip(torch.cat(actions).cpu().numpy().astype(np.float64), -1.0, 1.0)
 
     def save(self, folder: Path | str) -> None:
@@ -101,7 +114,7 @@ class Policy:
         folder = Path(folder)
         config, checksum = read_config(folder)
         camera = config.camera
-        network = build_network(config.backbone, camera.height, camera.width, len(config.outputs))
+        network = build_network(config.backbone, camera.height, camera.width, len(config.outputs), config.takes_speed)
         what = f"a {config.backbone} for {camera.height} x {camera.width} frames"
         read_weights(folder, checksum, network, what)
         policy = cls(config, network, device)

@@ -9,14 +9,17 @@ from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 from drivesim.vehicle import get_vehicle
 
+INPUTS = ("camera", "speed")
+
 
 @dataclass(frozen=True)
 class PolicyConfig:
     """What a policy is, and how it came about.
 
     Attributes:
-        backbone: Name of the network: see `agents.networks.BACKBONES`.
+        backbone: Name of the network: `pilotnet`, or see `agents.backbones`.
         camera: The frames that it takes.
+        inputs: What it takes: the camera's frame, or `("camera", "speed")`.
         outputs: The action values that it gives, in order.
         vehicle: Parameters of the car that it was trained on.
         control_hz: Control steps a second that it was trained on.
@@ -30,9 +33,15 @@ class PolicyConfig:
     outputs: tuple[str, ...]
     vehicle: dict[str, Any]
     control_hz: float
+    inputs: tuple[str, ...] = ("camera",)
     drivesim_version: str = drivesim.__version__
     training: dict[str, Any] = field(default_factory=dict)
     driving: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def takes_speed(self) -> bool:
+        """Whether it takes the car's speed too."""
+        return "speed" in self.inputs
 
     def __post_init__(self) -> None:
         """Refuse what no policy can be, with all faults at once."""
@@ -45,5 +54,7 @@ class PolicyConfig:
             faults.append(f"control_hz: expected 1 to 100 steps a second, got {self.control_hz!r}.")
         if self.outputs not in (ACTIONS[:1], ACTIONS):
             faults.append(f"outputs: expected steering, or steering and pedal, got {self.outputs!r}.")
+        if self.inputs not in (INPUTS[:1], INPUTS):
+            faults.append(f"inputs: expected camera, or camera and speed, got {self.inputs!r}.")
         if faults:
             raise DrivesimError("policy: " + " ".join(faults))

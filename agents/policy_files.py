@@ -12,11 +12,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from agents.backbones import check_backbone
 from agents.model_card import model_card
-from agents.networks import BACKBONES
+from agents.networks import PILOTNET
 from agents.policy_config import PolicyConfig
 from drivesim.camera import Camera
-from drivesim.errors import DrivesimError, check_name
+from drivesim.errors import DrivesimError
 
 FORMAT_VERSION = 1
 
@@ -55,9 +56,10 @@ def read_config(folder: Path) -> tuple[PolicyConfig, str]:
         version, checksum = values.pop("format_version"), values.pop("weights_sha256")
         if version > FORMAT_VERSION:
             raise DrivesimError(f"policy: {path} is of format {version}; this drivesim reads up to {FORMAT_VERSION}.")
-        check_name("policy backbone", values["backbone"], BACKBONES)
+        if values["backbone"] != PILOTNET:
+            check_backbone(values["backbone"])
         values["camera"] = Camera.from_dict(values["camera"])
-        values["outputs"] = tuple(values["outputs"])
+        values["inputs"], values["outputs"] = tuple(values["inputs"]), tuple(values["outputs"])
         return PolicyConfig(**values), checksum
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise DrivesimError(f"policy: {path} is not a policy's configuration ({error}). Copy it anew.") from error

@@ -3,35 +3,38 @@
 Clone driving from recorded laps, and keep the network that drives unseen roads best.
 
 The laps are rendered again: from beside the line with labels that lead back to it, on mirrored roads, in many looks.
-After every epoch the network drives validation tracks, closed loop; that chooses it, not its loss.
+After every epoch the network drives validation tracks, closed loop; that chooses it, not its loss. A training that was
+interrupted goes on with --resume, and ends as if nothing had happened.
 """
 
-import json
 import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
-from torch import nn
 
-from agents.devices import autocast, choose_device
+from agents.batch_picture import draw_batch
+from agents.devices import choose_device
 from agents.evaluation import quick_check
-from agents.networks import build_network
+from agents.networks import PILOTNET, build_network
 from agents.policy import Policy
-from agents.policy_config import PolicyConfig
-from agents.progress import progress_bar
+from agents.policy_config import INPUTS, PolicyConfig
 from agents.provenance import commit
 from agents.rollout import Course
-from datasets.frames import Batch, RenderedFrames, Variety
+from agents.schedule import Plan
+from agents.training import Driving, Logger, Training, overfit, to_tensors
+from datasets.augment import Augment
+from datasets.frames import RenderedFrames, Variety
 from datasets.lap_files import read_laps
-from datasets.schema import Lap
+from datasets.schema import ACTIONS, Lap
 from datasets.views import Spread
 from drivesim.camera import get_camera
 from drivesim.command import run_command
-from drivesim.errors import DrivesimError
+from drivesim.errors import DrivesimError, check_name
 from drivesim.world import WorldSource
 
 
@@ -43,20 +46,40 @@ class Args:
     """Folders of laps, or lap files."""
     out: Path
     """Folder for the policy; made new."""
-    backbone: str = "pilotnet"
-    """The network."""
+    backbone: str = PILOTNET
+    """The network: pilotnet, resnet18, mobilenet_v3_small, mobilenet_v3_large, or a name of timm's."""
+    pretrained: str = "imagenet"
+    """Where a backbone's weights begin: imagenet or none; pilotnet's are always new."""
+    freeze: bool = False
+    """Leave the backbone as it is and train the head alone."""
     camera: str = "topdown"
     """What it sees: topdown, front, left or right."""
+    speed: bool = False
+    """Let it know the car's speed too."""
+    pedal: bool = False
+    """Learn the pedal too: the policy drives drivesim/Drive-v0."""
     epochs: int = 8
     """Rounds of training, each followed by a drive on the validation tracks."""
     samples: int = 12_800
     """Samples to an epoch."""
-    batch_size: int = 128
-    """Samples to a step."""
+    batch_size: int | None = None
+    """Samples to a step; 128 for pilotnet and 32 for backbones if left out."""
     learning_rate: float = 2e-3
     """The highest of the one-cycle schedule."""
+    backbone_rate: float = 0.2
+    """The learning rate of a pretrained backbone, of its head's."""
+    warm_up: int = 1
+    """Epochs in which the head of a pretrained backbone learns alone."""
     weight_decay: float = 1e-3
     """Of AdamW."""
+    averaging: float = 0.0
+    """Decay of a moving average of the weights, such as 0.99, which then drives; 0 for none."""
+    patience: int = 0
+    """Stop after so many epochs without better driving; 0 for never."""
+    balance: float = 0.0
+    """0 takes steps as they were driven, 1 all degrees of steering equally often."""
+    augment: float = 0.0
+    """Strength, from 0 to 1, of random light, colour, fog, blur, noise, JPEG and dirt."""
     shift: float | None = None
     """Standard deviation of the views beside the line, metres; 0 for none, 0.4 car widths if left out."""
     turn: float = Spread.heading
@@ -79,6 +102,16 @@ class Args:
     """auto, cpu or cuda."""
     threads: int = 2
     """Threads that draw frames."""
+    resume: bool = False
+    """Go on with the training that was interrupted in --out; with the same options."""
+    compile: bool = False
+    """Compile the network first: torch.compile."""
+    tensorboard: bool = False
+    """Write losses and driving for TensorBoard too, into the policy's folder."""
+    show_batch: Path | None = None
+    """Draw the tensors that enter the network, with their labels, into this PNG; and end."""
+    overfit_batch: bool = False
+    """Train on a single batch, to see that the network can learn it; and end."""
 
 
 def main(args: Args) -> None:
@@ -89,126 +122,176 @@ def main(args: Args) -> None:
     laps, lost = read_laps(args.data)
     for sentence in lost:
         console.print(f"[yellow]{sentence}[/yellow]")
-    camera = get_camera(args.camera)
-    torch.manual_seed(args.seed)
-    network = build_network(args.backbone, camera.height, camera.width)
-    shift = 0.4 * laps[0].info.vehicle["width"] if args.shift is None else args.shift
-    spread = Spread(lateral=shift, heading=args.turn)
-    frames = RenderedFrames(
-        laps, camera, Variety(spread, args.mirror, args.looks, args.sizes, args.widths), args.threads
-    )
-    config = PolicyConfig(
-        backbone=args.backbone,
-        camera=camera,
-        outputs=("steering",),
-        vehicle=laps[0].info.vehicle,
-        control_hz=laps[0].info.control_hz,
-        training=_provenance(args, laps, len(frames)),
-    )
+    frames, policy = _frames(args, laps), _policy(args, laps)
+    if args.show_batch is not None or args.overfit_batch:
+        return _look(args, frames, policy, console)
     console.print(
         f"Learning from {len(laps)} laps, {len(frames)} recorded steps, "
-        f"{len(frames) / config.control_hz / 60:.1f} minutes of driving"
+        f"{len(frames) / policy.config.control_hz / 60:.1f} minutes of driving"
     )
-    policy = Policy(config, network, args.device)
+    args.out.mkdir(parents=True, exist_ok=True)
+    training = Training(
+        policy,
+        frames,
+        _plan(args),
+        _validation(args, policy),
+        args.out,
+        args.seed,
+        {**_options(args), "laps": len(laps), "steps": len(frames)},
+        Augment(args.augment) if args.augment else None,
+        args.compile,
+        _logger(args),
+    )
+    if args.resume:
+        console.print(f"Going on at {training.resume()}")
     started = time.perf_counter()
-    best = _fit(policy, frames, args, console)
+    best = training.run(console)
     minutes, seconds = divmod(time.perf_counter() - started, 60)
     console.print(
         f"Took {minutes:.0f} min {seconds:.0f} s. Best on the validation tracks: autonomy {best['autonomy']:.3f}, "
-        f"cross-track error {best['cross_track_error']:.2f} m. Saved to {args.out}"
+        f"cross-track error {best['cross_track_error']:.2f} m. Saved to {args.out}",
+        soft_wrap=True,
     )
     console.print(f"Evaluate it: python -m agents.evaluate --policy {args.out} --tracks 100", soft_wrap=True)
 
 
 def _check(args: Args) -> None:
-    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
-        raise DrivesimError(f"--out: {args.out} exists and is not empty. Choose another folder or remove it.")
+    if not args.resume and args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
+        raise DrivesimError(
+            f"--out: {args.out} exists and is not empty. Choose another folder or remove it, or go on with --resume "
+            "where a training was interrupted."
+        )
+    check_name("--pretrained", args.pretrained, ["imagenet", "none"])
     for name in ("sizes", "widths"):
         if not 1 <= getattr(args, name) <= 4:
-            raise DrivesimError(f"--{name}: expected a number from 1 to 4, got {getattr(args, name)}.")
+            raise DrivesimError(f"{_option(name)}: expected a number from 1 to 4, got {getattr(args, name)}.")
     for name in ("epochs", "samples", "batch_size", "validation_tracks", "threads"):
-        if getattr(args, name) < 1:
-            raise DrivesimError(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(args, name)}.")
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise DrivesimError(f"{_option(name)}: expected 1 or more, got {value}.")
     for name in ("learning_rate", "validation_seconds"):
         if not 0 < getattr(args, name) < math.inf:
-            raise DrivesimError(f"--{name.replace('_', '-')}: expected more than 0, got {getattr(args, name)}.")
-    for name in ("seed", "weight_decay", "turn", "looks", "shift"):
+            raise DrivesimError(f"{_option(name)}: expected more than 0, got {getattr(args, name)}.")
+    for name in ("seed", "weight_decay", "turn", "looks", "shift", "warm_up", "patience"):
         value = getattr(args, name)
         if value is not None and not 0 <= value < math.inf:
-            raise DrivesimError(f"--{name.replace('_', '-')}: expected 0 or more, got {value}.")
+            raise DrivesimError(f"{_option(name)}: expected 0 or more, got {value}.")
+    for name in ("balance", "augment", "averaging", "backbone_rate"):
+        if not 0 <= getattr(args, name) <= 1:
+            raise DrivesimError(f"{_option(name)}: expected a number from 0 to 1, got {getattr(args, name)}.")
+    if args.freeze and (args.backbone == PILOTNET or args.pretrained == "none"):
+        raise DrivesimError("--freeze: only a pretrained backbone has anything worth keeping. Leave --freeze out.")
 
 
-def _provenance(args: Args, laps: list[Lap], steps: int) -> dict[str, object]:
-    # Absolute paths tell on the machine and its user.
-    options = {name: value for name, value in asdict(args).items() if name not in ("data", "out", "threads")}
-    drivers = sorted({lap.info.driver for lap in laps})
-    return {"laps": len(laps), "steps": steps, "drivers": drivers, "commit": commit(), **options}
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
-def _fit(policy: Policy, frames: RenderedFrames, args: Args, console: Console) -> dict[str, float]:
-    """Train the policy's network, saving it whenever it drives better; returns the best driving."""
-    rng = np.random.default_rng(args.seed)
-    network = policy.network
-    steps = max(args.samples // args.batch_size, 1)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=args.learning_rate, weight_decay=args.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, args.learning_rate, total_steps=steps * args.epochs, pct_start=0.15
+def _frames(args: Args, laps: list[Lap]) -> RenderedFrames:
+    shift = 0.4 * laps[0].info.vehicle["width"] if args.shift is None else args.shift
+    spread = Spread(lateral=shift, heading=args.turn)
+    variety = Variety(spread, args.mirror, args.looks, args.sizes, args.widths, args.balance)
+    return RenderedFrames(laps, get_camera(args.camera), variety, args.threads, args.pedal)
+
+
+def _policy(args: Args, laps: list[Lap]) -> Policy:
+    camera, info = get_camera(args.camera), laps[0].info
+    config = PolicyConfig(
+        backbone=args.backbone,
+        camera=camera,
+        inputs=INPUTS if args.speed else INPUTS[:1],
+        outputs=ACTIONS if args.pedal else ACTIONS[:1],
+        vehicle=info.vehicle,
+        control_hz=info.control_hz,
+        training=_provenance(args, laps),
     )
+    torch.manual_seed(args.seed)
+    network = build_network(
+        args.backbone,
+        camera.height,
+        camera.width,
+        len(config.outputs),
+        config.takes_speed,
+        # A training that goes on brings its weights along.
+        imagenet=args.pretrained == "imagenet" and not args.resume,
+    )
+    return Policy(config, network, args.device)
+
+
+def _plan(args: Args) -> Plan:
+    from_scratch = args.backbone == PILOTNET or args.pretrained == "none"
+    return Plan(
+        epochs=args.epochs,
+        samples=args.samples,
+        batch_size=_batch_size(args),
+        learning_rate=args.learning_rate,
+        weight_decay=args.weight_decay,
+        backbone_rate=1.0 if from_scratch else args.backbone_rate,
+        warm_up=0 if from_scratch else args.warm_up,
+        freeze=args.freeze,
+        averaging=args.averaging,
+        patience=args.patience,
+    )
+
+
+def _batch_size(args: Args) -> int:
+    # Larger batches of a deep backbone overflow a CPU's caches: EfficientNet-Lite0 trains half as fast on 128 as on 32.
+    return args.batch_size or (128 if args.backbone == PILOTNET else 32)
+
+
+def _options(args: Args) -> dict[str, Any]:
+    # Absolute paths tell on the machine and its user.
+    left_out = ["data", "out", "threads", "resume", "compile", "tensorboard", "show_batch", "overfit_batch"]
+    if args.backbone == PILOTNET:
+        left_out += ["pretrained", "freeze", "warm_up", "backbone_rate"]
+    return {name: value for name, value in asdict(args).items() if name not in left_out}
+
+
+def _provenance(args: Args, laps: list[Lap]) -> dict[str, object]:
+    drivers = sorted({lap.info.driver for lap in laps})
+    steps = sum(len(lap) for lap in laps)
+    return {"laps": len(laps), "steps": steps, "drivers": drivers, "commit": commit(), **_options(args)}
+
+
+def _validation(args: Args, policy: Policy) -> Any:
+    """What drives a policy on the validation tracks."""
     worlds = WorldSource(range(args.validation_tracks), "mixed", "validation").all()
     course = Course(
+        has_pedal=args.pedal,
         camera=policy.camera,
         time_limit=args.validation_seconds,
         threads=args.threads,
         scenario={"vehicle": policy.vehicle, "control_hz": policy.config.control_hz},
     )
-    best: dict[str, float] = {}
-    for epoch in range(args.epochs):
-        with progress_bar(console, f"epoch {epoch + 1} of {args.epochs}") as on_step:
-            losses = []
-            for step, batch in enumerate(frames.epoch(args.samples, args.batch_size, rng)):
-                losses.append(_learn(network, batch, optimizer, policy.device))
-                schedule.step()
-                on_step((step + 1) / steps)
-        loss = float(np.mean(losses))
-        if not math.isfinite(loss):
-            raise DrivesimError(f"training: the loss became {loss} in epoch {epoch + 1}. Lower --learning-rate.")
-        driving = quick_check(policy, worlds, course)
-        better = not best or _rank(driving) > _rank(best)
-        if better:
-            best = driving
-            policy.with_driving(driving, epoch + 1).save(args.out)
-        console.print(
-            f"epoch {epoch + 1:2d}  loss {loss:.5f}  autonomy {driving['autonomy']:.3f}  "
-            f"cross-track error {driving['cross_track_error']:.3f} m{'  saved' if better else ''}"
-        )
-        _log(args.out, {"epoch": epoch + 1, "loss": loss, **driving})
-    return best
+
+    def drive(candidate: Policy) -> Driving:
+        return quick_check(candidate, worlds, course)
+
+    return drive
 
 
-def _rank(driving: dict[str, float]) -> tuple[float, float]:
-    """Autonomy decides; among equals, staying near the line."""
-    return driving["autonomy"], -driving["cross_track_error"]
+def _look(args: Args, frames: RenderedFrames, policy: Policy, console: Console) -> None:
+    """Draw a batch, or learn it by heart."""
+    rng = np.random.default_rng(args.seed)
+    batch = next(iter(frames.epoch(64, 64, rng)))
+    augment = Augment(args.augment) if args.augment else None
+    if args.show_batch is not None:
+        inputs, wanted = to_tensors(batch, policy, augment, args.seed)
+        draw_batch(inputs[0], wanted, args.show_batch)
+        console.print(f"Drew 64 samples into {args.show_batch}", soft_wrap=True)
+    if args.overfit_batch:
+        first, last = overfit(policy, batch, args.learning_rate)
+        console.print(f"One batch of 64, 200 steps: the loss went from {first:.5f} to {last:.5f}")
 
 
-def _learn(network: nn.Module, batch: Batch, optimizer: torch.optim.Optimizer, device: torch.device) -> float:
-    network.train()
-    # NHWC memory seen as NCHW: channels_last without a copy.
-    frames = torch.from_numpy(batch.frames).to(device).permute(0, 3, 1, 2)
-    wanted = torch.from_numpy(batch.steering).to(device)
-    with autocast(device):
-        steering = network(frames)[:, 0]
-    # Errors beyond 0.1 of the steering range count linearly: the far-off views are the least certain.
-    loss = nn.functional.smooth_l1_loss(steering.float(), wanted, beta=0.1)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    optimizer.step()
-    return loss.item()
-
-
-def _log(folder: Path, row: dict[str, float]) -> None:
-    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+def _logger(args: Args) -> Logger | None:
+    if not args.tensorboard:
+        return None
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise DrivesimError("--tensorboard: it is not installed: pip install tensorboard") from error
+    return SummaryWriter(str(args.out / "tensorboard"))
 
 
 if __name__ == "__main__":

@@ -25,11 +25,14 @@ class Batch(NamedTuple):
 
     Attributes:
         frames: (B, H, W, 3) uint8 RGB.
-        steering: (B,) float32, -1 full left ... +1 full right.
+        actions: (B, A) float32: steering, -1 full left ... +1 full right; and, where it is learned too, the pedal, -1
+            full brake ... +1 full throttle.
+        speeds: (B,) float32, m/s.
     """
 
     frames: np.ndarray
-    steering: np.ndarray
+    actions: np.ndarray
+    speeds: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Variety:
         looks: Fewest looks that an epoch shows the laps in; 0 shows them as they were recorded.
         sizes: Roads are made up to this many times larger or smaller; 1 for as they are.
         widths: Roads are made up to this many times wider besides, and somewhat narrower; 1 for as they are.
+        balance: 0 draws steps as often as they were driven, 1 all degrees of steering equally often.
     """
 
     spread: Spread = field(default_factory=Spread)
@@ -49,6 +53,7 @@ class Variety:
     looks: int = 80
     sizes: float = 1.25
     widths: float = 2.2
+    balance: float = 0.0
 
 
 class RenderedFrames:
@@ -59,9 +64,18 @@ class RenderedFrames:
         camera: To see them through.
         variety: What to make of them.
         threads: Threads that draw.
+        has_pedal: Whether the pedal is learned too.
     """
 
-    def __init__(self, laps: Sequence[Lap], camera: Camera, variety: Variety | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        laps: Sequence[Lap],
+        camera: Camera,
+        variety: Variety | None = None,
+        threads: int = 1,
+        has_pedal: bool = False,
+    ) -> None:
+        self._has_pedal = has_pedal
         self.variety = variety or Variety()
         lookahead = self.variety.spread.lookahead
         pairs = [(lap, line) for lap in laps if len(line := line_of(lap, lookahead))]
@@ -79,22 +93,26 @@ class RenderedFrames:
         """Return the number of recorded steps that are learned from."""
         return sum(len(line) for line in self._lines)
 
-    def epoch(self, samples: int, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    def epoch(self, samples: int, batch_size: int, rng: np.random.Generator, skip: int = 0) -> Iterator[Batch]:
         """Yield batches, each drawn while the one before is used.
 
         Args:
             samples: To draw; the last batch that would be smaller is left out.
             batch_size: Samples to a batch.
             rng: Of all that is random.
+            skip: Batches to leave out at the start, as if they had been drawn.
         """
         count = max(samples // batch_size, 1)
         with ThreadPoolExecutor(1, "drivesim-batch") as worker:
             pending = None
-            for scenes in self._groups(rng, count):
+            for number, scenes in enumerate(self._groups(rng, count)):
                 shares = np.array([len(scene.line) for scene in scenes], float)
                 of_scene = np.sort(rng.choice(len(scenes), batch_size, p=shares / shares.sum()))
                 # Not rng.spawn: its counter is no part of the generator's state, so that a resumed run would differ.
-                job = worker.submit(self._draw, scenes, of_scene, np.random.default_rng(rng.integers(2**63)))
+                of_batch = np.random.default_rng(rng.integers(2**63))
+                if number < skip:
+                    continue
+                job = worker.submit(self._draw, scenes, of_scene, of_batch)
                 if pending is not None:
                     yield pending.result()
                 pending = job
@@ -133,16 +151,18 @@ class RenderedFrames:
 
     def _draw(self, scenes: list["_Scene"], of_scene: np.ndarray, rng: np.random.Generator) -> Batch:
         poses: list[Floats] = []
-        steering: list[Floats] = []
+        actions: list[Floats] = []
+        speeds: list[Floats] = []
         for index in np.unique(of_scene):
             line = scenes[index].line
-            steps = rng.integers(len(line), size=np.count_nonzero(of_scene == index))
-            views, labels = line.view(steps, self.variety.spread, rng)
+            steps = line.draw(np.count_nonzero(of_scene == index), self.variety.balance, rng)
+            views, steering = line.view(steps, self.variety.spread, rng)
             poses.append(views)
-            steering.append(labels)
+            actions.append(np.column_stack([steering, line.pedal[steps]] if self._has_pedal else [steering]))
+            speeds.append(line.speed[steps])
         textures = [scenes[index].world.texture(self._renderer) for index in of_scene]
         frames = self._renderer.draw(textures, np.concatenate(poses))
-        return Batch(frames, np.concatenate(steering).astype(np.float32))
+        return Batch(frames, np.concatenate(actions).astype(np.float32), np.concatenate(speeds).astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,13 @@ from drivesim.pursuit import pursuit_curvature
 from drivesim.track import Track
 from drivesim.vehicle import VehicleParams, get_vehicle
 
-# No road that is made up is narrower than this many cars.
+# No road that is made up is narrower than this many cars, and none is made wider than this many: on a wider one a
+# camera above the car sees no edge.
 NARROWEST = 2.5
+WIDEST = 14.0
+
+# Degrees of steering that balancing makes equal: a straight road, and ever tighter bends.
+_DEGREES = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 # Two steps that lie this many times farther apart than the car drove in between belong to two stretches.
 _JUMP = 3.0
@@ -48,6 +53,8 @@ class Line:
         poses: (T, 3) float64, x y heading, metres and radians, world: the usable steps.
         steering: (T,) float64, what the driver wanted: -1 full left ... +1 full right.
         targets: (T, 2) float64, metres, world: the recorded path a lookahead farther on.
+        pedal: (T,) float64, what the driver wanted: -1 full brake ... +1 full throttle.
+        speed: (T,) float64, m/s.
     """
 
     track: Track
@@ -55,6 +62,8 @@ class Line:
     poses: Floats
     steering: Floats
     targets: Floats
+    pedal: Floats
+    speed: Floats
 
     def __len__(self) -> int:
         """Return the number of steps."""
@@ -71,6 +80,21 @@ class Line:
             steering=-self.steering,
             targets=self.targets * flip,
         )
+
+    def draw(self, count: int, balance: float, rng: np.random.Generator) -> np.ndarray:
+        """Draw `count` steps: (count,) indices.
+
+        Args:
+            count: How many.
+            balance: 0 draws all steps alike, 1 all degrees of steering; in between, some of each.
+            rng: Of the choice.
+        """
+        if not balance:
+            return rng.integers(len(self), size=count)
+        degrees = np.digitize(np.abs(self.steering), _DEGREES)
+        by_degree = 1.0 / np.bincount(degrees, minlength=len(_DEGREES) + 1)[degrees]
+        shares = balance * by_degree / by_degree.sum() + (1 - balance) / len(self)
+        return rng.choice(len(self), size=count, p=shares)
 
     def view(self, steps: np.ndarray, spread: Spread, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw views beside some steps.
@@ -106,7 +130,8 @@ def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0) 
     Where a step has no label, the applied action stands for it.
 
     On a resized road the car stays as it is: it steers for the curvature of the resized line, and comes back to it as
-    far ahead as ever. The road does not become narrower than `NARROWEST` car widths.
+    far ahead as ever. The road does not become narrower than `NARROWEST` car widths, nor by widening
+    wider than `WIDEST`.
 
     Args:
         lap: The recording.
@@ -133,11 +158,22 @@ def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0) 
         label = np.arctan(np.tan(label * limit) / scale) / limit
     usable = lap.good & (ahead <= along[-1]) & (stretch[at] == stretch)
     track = lap.track if scale == width == 1.0 else _resized(lap.track, scale, width, vehicle)
-    return Line(track, vehicle, poses[usable], np.clip(label[usable], -1.0, 1.0), targets[usable])
+    pedal = columns["pedal_label"].astype(np.float64)
+    pedal = np.where(np.isnan(pedal), columns["pedal"], pedal)
+    return Line(
+        track,
+        vehicle,
+        poses[usable],
+        np.clip(label[usable], -1.0, 1.0),
+        targets[usable],
+        pedal[usable],
+        columns["speed"][usable].astype(np.float64),
+    )
 
 
 def _resized(track: Track, scale: float, width: float, vehicle: VehicleParams) -> Track:
-    points = track.points * [scale, scale, scale * width, scale * width]
-    narrowest = (points[:, 2] + points[:, 3]).min()
-    points[:, 2:] *= max(NARROWEST * vehicle.width / narrowest, 1.0)
+    points = track.points * scale
+    widths = points[:, 2] + points[:, 3]
+    width = min(width, max(WIDEST * vehicle.width / widths.max(), 1.0))
+    points[:, 2:] *= max(width, NARROWEST * vehicle.width / widths.min())
     return Track.from_points(points, f"{track.name}-resized")

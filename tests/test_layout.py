@@ -19,6 +19,8 @@ FORBIDDEN_LAYERS = {
     "benchmarks": set(),
 }
 PYGAME_MODULES = {"drivesim/viewer.py", "play.py"}
+# Reads the weights of a package, known by their SHA-256, and takes tensors alone out of them.
+VERIFIED_LOAD = ("agents/backbones.py", "torch.load(path, weights_only=True, map_location='cpu')")
 PICKLES = {"pickle", "dill", "cloudpickle", "joblib", "shelve"}
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "types", "misc"}
 
@@ -71,7 +73,8 @@ def faults(path: str, source: str) -> list[str]:
             said.append(f"{path} imports {name}: only {' and '.join(sorted(PYGAME_MODULES))} import pygame")
         if top in PICKLES:
             said.append(f"{path} imports {name}: nothing is unpickled")
-    said += [f"{path} calls {call}: nothing is unpickled" for call in unpickling_calls(tree)]
+    calls = [call for call in unpickling_calls(tree) if (path, call) != VERIFIED_LOAD]
+    said += [f"{path} calls {call}: nothing is unpickled" for call in calls]
     return said
 
 
@@ -150,6 +153,7 @@ def test_a_wheel_that_took_every_folder_would_be_noticed():
         ("datasets/recording.py", "import pickle"),
         ("agents/policy.py", "from cloudpickle import loads"),
         ("agents/policy.py", "import torch\ntorch.load('policy.pt')"),
+        ("agents/backbones.py", "import torch\ntorch.load('policy.pt')"),
         ("agents/policy.py", "import torch as t\nt.load('policy.pt', weights_only=True)"),
         ("agents/policy.py", "from torch import load as read\nread('policy.pt')"),
         ("datasets/frames.py", "import numpy as np\nnp.load('lap.npy', allow_pickle=True)"),

@@ -132,7 +132,7 @@ def test_an_existing_out_is_refused_and_left_untouched(tmp_path, run, laps, kind
     note.write_text("mine")
     code, _, said = run(train, "--data", laps, "--out", out, *TINY)
     assert code == 2
-    assert f"--out: {out} exists and is not empty. Choose another folder or remove it." in said
+    assert f"--out: {out} exists and is not empty. Choose another folder or remove it" in said
     assert note.read_text() == "mine"
     assert out.is_file() or list(files(out)) == ["note.txt"]
 
@@ -147,7 +147,10 @@ def test_an_existing_out_is_refused_and_left_untouched(tmp_path, run, laps, kind
         (("--learning-rate", "nan"), "--learning-rate: expected more than 0, got nan"),
         (("--seed", -1), "--seed: expected 0 or more, got -1"),
         (("--shift", -0.1), "--shift: expected 0 or more, got -0.1"),
-        (("--backbone", "alexnet"), "backbone: unknown name 'alexnet'. Known: pilotnet."),
+        (("--backbone", "alexnett"), "backbone: unknown name 'alexnett'. Known: pilotnet"),
+        (("--pretrained", "cifar"), "--pretrained: unknown name 'cifar'. Known: imagenet, none"),
+        (("--freeze",), "--freeze: only a pretrained backbone has anything worth keeping"),
+        (("--balance", 2), "--balance: expected a number from 0 to 1, got 2"),
         (("--camera", "rear"), "camera: unknown name 'rear'. Known: topdown, front, left, right."),
         (("--device", "tpu"), "device: unknown name 'tpu'. Known: auto, cpu, cuda."),
     ],
@@ -192,5 +195,5 @@ def test_a_loss_that_is_no_number_ends_training_with_the_way_out(tmp_path, run, 
     steep = ("--learning-rate", 1e30, "--samples", 256)
     code, _, said = run(train, "--data", laps, "--out", tmp_path / "policy", *TINY, *steep)
     assert code == 2
-    assert re.search(r"the loss became (nan|inf) in epoch 1\. Lower --learning-rate\.", said)
-    assert not (tmp_path / "policy").exists()
+    assert re.search(r"the loss became (nan|inf) in epoch 1, batch \d+; .* Lower --learning-rate\.", said)
+    assert not list((tmp_path / "policy").iterdir())

@@ -29,7 +29,9 @@ def lap_in(look, steps=200, **columns):
 def epoch(frames, seed=0, samples=96, batch_size=32):
     """All frames and labels of an epoch."""
     batches = list(frames.epoch(samples, batch_size, np.random.default_rng(seed)))
-    return np.concatenate([batch.frames for batch in batches]), np.concatenate([batch.steering for batch in batches])
+    return np.concatenate([batch.frames for batch in batches]), np.concatenate(
+        [batch.actions[:, 0] for batch in batches]
+    )
 
 
 @pytest.fixture
@@ -136,7 +138,7 @@ def test_an_epoch_is_the_same_for_the_same_seed_on_any_number_of_threads_and_ano
 def test_epochs_of_one_generator_differ():
     source, rng = RenderedFrames([lap_in(DESERT)], SMALL, Variety(looks=2)), np.random.default_rng(0)
     (first,), (second,) = list(source.epoch(8, 8, rng)), list(source.epoch(8, 8, rng))
-    assert not np.array_equal(first.steering, second.steering)
+    assert not np.array_equal(first.actions, second.actions)
     assert not np.array_equal(first.frames, second.frames)
 
 
@@ -152,7 +154,7 @@ def test_batches_are_whole(samples, batch_size, expected):
     batches = list(source.epoch(samples, batch_size, np.random.default_rng(0)))
     assert len(batches) == expected
     for batch in batches:
-        assert batch.frames.shape == (batch_size, 32, 32, 3) and batch.steering.shape == (batch_size,)
+        assert batch.frames.shape == (batch_size, 32, 32, 3) and batch.actions.shape == (batch_size, 1)
 
 
 def test_an_epoch_that_is_left_early_ends_its_thread():

@@ -1,0 +1,103 @@
+"""Augment: frames changed on their way into a network, as a camera, the light or the weather might change them.
+
+The actions stay what they were. Mirrored roads and views from beside the line, whose actions do change, belong to
+`datasets.views`: they are rendered, not computed from frames.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
+
+from drivesim.errors import DrivesimError
+
+# Frames that are blurred alike, and share noise and JPEG quality.
+_ALIKE = 16
+
+_NOISE = torch.randn(2**20, generator=torch.Generator().manual_seed(0))
+_ERASE = v2.RandomErasing(p=1.0, scale=(0.01, 0.08), value=[90.0, 90.0, 90.0])
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Random changes of frames.
+
+    Attributes:
+        strength: 0 changes nothing, 1 as much as a driver would still see the road through.
+    """
+
+    strength: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse a strength that is none."""
+        if not 0 <= self.strength <= 1:
+            raise DrivesimError(f"augment: expected a strength from 0 to 1, got {self.strength}.")
+
+    def __call__(self, frames: Tensor, seed: int) -> Tensor:
+        """Change frames (B, 3, H, W) uint8 RGB; the same seed changes the same frames alike."""
+        if self.strength == 0:
+            return frames
+        # Transforms draw from torch's own generator; it is given back as it was.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            parts = [self._change(part) for part in frames.split(_ALIKE)]
+        return torch.cat(parts).contiguous(memory_format=torch.channels_last)
+
+    def _change(self, frames: Tensor) -> Tensor:
+        s = self.strength
+        values = _light(frames.float(), s)
+        if _happens(0.5 * s):
+            values = functional.gaussian_blur(values, [5, 5], [0.2 + 1.3 * s * float(torch.rand(()))])
+        if _happens(0.6 * s):
+            values = _add_noise(values, 40.0 * s)
+        changed = values.clamp_(0, 255).to(torch.uint8)
+        if _happens(0.3 * s):
+            quality = int(95 - 80 * s * float(torch.rand(())))
+            changed = torch.stack([functional.jpeg(frame, quality) for frame in changed])
+        return _occlude(changed, 0.6 * s)
+
+
+def _happens(probability: float) -> bool:
+    return bool(torch.rand(()) < probability)
+
+
+def _around(one: float, spread: float, *shape: int) -> Tensor:
+    return one + spread * (2 * torch.rand(*shape) - 1)
+
+
+def _light(values: Tensor, strength: float) -> Tensor:
+    """Change brightness, contrast, saturation and tint of each frame, and lay a veil over it as fog does."""
+    count = len(values)
+    saturation = _around(1.0, 0.8 * strength, count, 1, 1)
+    grey = torch.tensor([0.299, 0.587, 0.114]).repeat(3, 1)
+    colors = saturation * torch.eye(3) + (1 - saturation) * grey
+    colors = colors * _around(1.0, 0.2 * strength, count, 3, 1)
+    contrast = _around(1.0, 0.5 * strength, count, 1, 1)
+    veil = 0.6 * strength * torch.rand(count, 1, 1) ** 3
+    # All of them are linear in the colours: one matrix and one offset a frame.
+    middle = values.mean(dim=(2, 3))[..., None]
+    matrix = (1 - veil) * contrast * colors
+    brightness = 255 * _around(0.0, 0.25 * strength, count, 1, 1)
+    offset = (1 - veil) * ((1 - contrast) * middle + brightness) + veil * _around(180.0, 60.0, count, 1, 1)
+    pixels = torch.baddbmm(offset, matrix, values.flatten(2))
+    return pixels.view_as(values)
+
+
+def _add_noise(values: Tensor, deviation: float) -> Tensor:
+    """Add noise of each frame's own deviation, and now and then black and white pixels."""
+    # A piece of one long noise: to draw as much anew would take longer than all the rest.
+    start = int(torch.randint(_NOISE.numel() // 2, ()))
+    noise = torch.take(_NOISE, torch.arange(start, start + values[0].numel())).view_as(values[0])
+    values = values + deviation * torch.rand(len(values), 1, 1, 1) * noise
+    if _happens(0.3):
+        values = torch.where(noise[:1].abs() > 2.3, 255.0 * (noise[:1] > 0), values)
+    return values
+
+
+def _occlude(frames: Tensor, probability: float) -> Tensor:
+    """Cover a rectangle of some frames, as dirt or a car in front does."""
+    for i in torch.nonzero(torch.rand(len(frames)) < probability).flatten().tolist():
+        frames[i] = _ERASE(frames[i])
+    return frames
