@@ -6,6 +6,8 @@ The actions stay what they were. Mirrored roads and views from beside the line, 
 
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.transforms import v2
@@ -55,7 +57,7 @@ class Augment:
         changed = values.clamp_(0, 255).to(torch.uint8)
         if _happens(0.3 * s):
             quality = int(95 - 80 * s * float(torch.rand(())))
-            changed = torch.stack([functional.jpeg(frame, quality) for frame in changed])
+            changed = torch.stack([_through_jpeg(frame, quality) for frame in changed])
         return _occlude(changed, 0.6 * s)
 
 
@@ -94,6 +96,15 @@ def _add_noise(values: Tensor, deviation: float) -> Tensor:
     if _happens(0.3):
         values = torch.where(noise[:1].abs() > 2.3, 255.0 * (noise[:1] > 0), values)
     return values
+
+
+def _through_jpeg(frame: Tensor, quality: int) -> Tensor:
+    """Encode and decode a frame (3, H, W)."""
+    # OpenCV wants blue first, and height x width x 3.
+    picture = np.ascontiguousarray(frame.permute(1, 2, 0).numpy()[..., ::-1])
+    encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]
+    return torch.from_numpy(np.ascontiguousarray(decoded)).permute(2, 0, 1)
 
 
 def _occlude(frames: Tensor, probability: float) -> Tensor:

@@ -202,3 +202,45 @@ def test_everything_is_on_by_default():
     variety = RenderedFrames([lap_in(DESERT)], SMALL).variety
     assert variety.mirror and variety.looks >= 16
     assert variety.spread.lateral > 0 and variety.spread.heading > 0
+
+
+def test_batches_that_are_skipped_leave_the_rest_as_it_was():
+    frames = RenderedFrames([lap_in(DESERT)], SMALL)
+    whole = list(frames.epoch(160, 32, np.random.default_rng(0)))
+    rng = np.random.default_rng(0)
+    rest = list(frames.epoch(160, 32, rng, skip=3))
+    assert len(rest) == 2
+    for one, other in zip(whole[3:], rest, strict=True):
+        np.testing.assert_array_equal(one.frames, other.frames)
+        np.testing.assert_array_equal(one.actions, other.actions)
+    after = np.random.default_rng(0)
+    list(frames.epoch(160, 32, after))
+    assert after.bit_generator.state == rng.bit_generator.state
+
+
+def test_the_pedal_is_learned_where_it_is_asked_for_and_the_speed_is_the_cars():
+    pedal = np.linspace(-0.5, 0.5, 200)
+    lap = lap_in(DESERT, pedal=pedal.astype(np.float32), pedal_label=np.full(200, np.nan, np.float32))
+    batch = next(
+        iter(RenderedFrames([lap], SMALL, AS_RECORDED, has_pedal=True).epoch(32, 32, np.random.default_rng(0)))
+    )
+    assert batch.actions.shape == (32, 2)
+    assert np.isin(batch.actions[:, 1], pedal.astype(np.float32)).all()
+    np.testing.assert_allclose(batch.speeds, lap.columns["speed"][0])
+    labelled = lap_in(DESERT, pedal_label=np.full(200, 0.25, np.float32))
+    frames = RenderedFrames([labelled], SMALL, AS_RECORDED, has_pedal=True)
+    assert (next(iter(frames.epoch(32, 32, np.random.default_rng(0)))).actions[:, 1] == 0.25).all()
+
+
+def test_balancing_shows_rare_bends_as_often_as_straights():
+    steering = np.zeros(400, np.float32)
+    steering[50:60] = 0.3
+    line = line_of(lap_in(DESERT, 400, steering=steering, steering_label=steering), 0.8)
+
+    def share(balance):
+        steps = line.draw(4000, balance, np.random.default_rng(0))
+        return float((line.steering[steps] > 0.2).mean())
+
+    assert share(0.0) == pytest.approx(10 / len(line), abs=0.01)
+    assert share(1.0) == pytest.approx(0.5, abs=0.03)
+    assert share(0.0) < share(0.5) < share(1.0)
