@@ -126,7 +126,6 @@ class Training:
         policy = self.policy
         if self._average is not None:
             policy = Policy(policy.config, self._average, policy.device.type)
-        self._network.eval()
         driving = self.drive(policy)
         self._epoch, self._step = self._epoch + 1, 0
         better = not self.best or _rank(driving) > _rank(self.best)

@@ -144,6 +144,26 @@ def test_a_training_ends_early_when_driving_gets_no_better(tmp_path, monkeypatch
     assert [json.loads(row)["epoch"] for row in rows] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+def test_every_epochs_drive_is_with_the_weights_of_that_epoch(tmp_path, monkeypatch, run, laps, averaging):
+    frames, wanted = np.random.default_rng(0).integers(0, 256, (4, 96, 96, 3), np.uint8), []
+
+    def check(policy, *_):
+        said = policy.predict(frames)
+        policy.network.eval()
+        with torch.no_grad():
+            meant = policy.network(torch.from_numpy(frames).permute(0, 3, 1, 2)).clamp(-1, 1).numpy()
+        policy.network.train()
+        np.testing.assert_allclose(said, meant, atol=0.02)
+        wanted.append(meant)
+        return {"autonomy": 0.5, "cross_track_error": 0.1}
+
+    monkeypatch.setattr(train, "quick_check", check)
+    options = (*SMALL, "--epochs", 3, "--averaging", averaging, "--learning-rate", 0.01)
+    assert run(train, "--data", laps, "--out", tmp_path / "policy", *options)[0] == 0
+    assert np.abs(wanted[1] - wanted[0]).max() > 0.05
+
+
 def test_what_drives_is_the_average_of_the_weights(tmp_path, monkeypatch, run, laps):
     driven = []
 
