@@ -103,8 +103,9 @@ def _through_jpeg(frame: Tensor, quality: int) -> Tensor:
     # OpenCV wants blue first, and height x width x 3.
     picture = np.ascontiguousarray(frame.permute(1, 2, 0).numpy()[..., ::-1])
     encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    decoded = cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    return torch.from_numpy(decoded).permute(2, 0, 1)
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return torch.from_numpy(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)).permute(2, 0, 1)
 
 
 def _occlude(frames: Tensor, probability: float) -> Tensor:
