@@ -4,7 +4,9 @@ Clone driving from recorded laps, and keep the network that drives unseen roads 
 
 The laps are rendered again: from beside the line with labels that lead back to it, on mirrored roads, in many looks.
 After every epoch the network drives validation tracks, closed loop; that chooses it, not its loss. A training that was
-interrupted goes on with --resume, and ends as if nothing had happened.
+interrupted goes on with --resume, and ends as if nothing had happened. On several processes or machines:
+
+    torchrun --nproc-per-node 2 -m agents.train --data laps --out policy
 """
 
 import math
@@ -19,6 +21,7 @@ from rich.console import Console
 
 from agents.batch_picture import draw_batch
 from agents.devices import choose_device
+from agents.distributed import first_decides, join_group, leave_group, rank
 from agents.evaluation import quick_check
 from agents.networks import PILOTNET, build_network
 from agents.policy import Policy
@@ -116,9 +119,9 @@ class Args:
 
 def main(args: Args) -> None:
     """Train."""
-    console = Console()
-    choose_device(args.device)  # A missing GPU is told before the laps are read.
+    join_group(choose_device(args.device))  # A missing GPU is told before the laps are read.
     _check(args)
+    console = Console(quiet=rank() > 0)
     laps, lost = read_laps(args.data)
     for sentence in lost:
         console.print(f"[yellow]{sentence}[/yellow]")
@@ -129,7 +132,7 @@ def main(args: Args) -> None:
         f"Learning from {len(laps)} laps, {len(frames)} recorded steps, "
         f"{len(frames) / policy.config.control_hz / 60:.1f} minutes of driving"
     )
-    args.out.mkdir(parents=True, exist_ok=True)
+    first_decides(lambda: args.out.mkdir(parents=True, exist_ok=True))
     training = Training(
         policy,
         frames,
@@ -146,6 +149,7 @@ def main(args: Args) -> None:
         console.print(f"Going on at {training.resume()}")
     started = time.perf_counter()
     best = training.run(console)
+    leave_group()
     minutes, seconds = divmod(time.perf_counter() - started, 60)
     console.print(
         f"Took {minutes:.0f} min {seconds:.0f} s. Best on the validation tracks: autonomy {best['autonomy']:.3f}, "
@@ -156,7 +160,8 @@ def main(args: Args) -> None:
 
 
 def _check(args: Args) -> None:
-    if not args.resume and args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
+    taken = args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir()))
+    if taken and rank() == 0 and not args.resume:
         raise DrivesimError(
             f"--out: {args.out} exists and is not empty. Choose another folder or remove it, or go on with --resume "
             "where a training was interrupted."

@@ -15,6 +15,7 @@ from torch import nn
 
 from agents.checkpoint import NAME, Checkpoint, optimizer_tensors, restore_network, restore_optimizer
 from agents.devices import autocast
+from agents.distributed import first_decides, mean_of, rank, share_of, shared
 from agents.policy import Policy
 from agents.progress import progress_bar
 from agents.schedule import Plan, set_training
@@ -71,7 +72,9 @@ class Training:
         self._options = json.loads(json.dumps(options))
         self._augment, self._logger = augment, logger
         self._network = policy.network
-        self._forward = torch.compile(self._network) if compiled else self._network
+        network = shared(self._network)
+        self._forward = torch.compile(network) if compiled else network
+        self._share = share_of(plan.batch_size)
         # What drives: the network itself, or the moving average of its weights.
         self._average = deepcopy(self._network) if plan.averaging else None
         self._optimizer = plan.optimizer(self._network)
@@ -96,7 +99,8 @@ class Training:
             )
             self._log({"epoch": self._epoch, "loss": loss, **driving})
             self._checkpoint()
-        (self.folder / NAME).unlink(missing_ok=True)
+        if rank() == 0:
+            (self.folder / NAME).unlink(missing_ok=True)
         return self.best
 
     @property
@@ -111,7 +115,7 @@ class Training:
         else:
             self._rng.bit_generator.state = self._epoch_rng
         learns = plan.backbone_learns(self._epoch)
-        batches = self.frames.epoch(plan.samples, plan.batch_size, self._rng, skip=self._step)
+        batches = self.frames.epoch(plan.samples, plan.batch_size, self._rng, self._step, self._share)
         set_training(self._network, learns)
         for batch in batches:
             plan.set_rates(self._optimizer, self._epoch * plan.steps + self._step)
@@ -126,12 +130,13 @@ class Training:
         policy = self.policy
         if self._average is not None:
             policy = Policy(policy.config, self._average, policy.device.type)
-        driving = self.drive(policy)
+        driving = first_decides(lambda: self.drive(policy))
         self._epoch, self._step = self._epoch + 1, 0
         better = not self.best or _rank(driving) > _rank(self.best)
         self._since_better = 0 if better else self._since_better + 1
         if better:
             self.best = driving
+        if better and rank() == 0:
             policy.with_driving(driving, self._epoch).save(self.folder)
         return better, driving
 
@@ -141,7 +146,7 @@ class Training:
         with autocast(self.policy.device, self._network):
             actions = self._forward(*inputs)
         loss = loss_of(actions, wanted)
-        value = loss.item()
+        value = mean_of(loss.detach()).item()
         if not math.isfinite(value):
             raise DrivesimError(
                 f"training: the loss became {value} in epoch {self._epoch + 1}, batch {self._step + 1}; the last "
@@ -153,14 +158,16 @@ class Training:
         self._optimizer.step()
         if self._average is not None:
             self._follow(self._average)
-        if self._logger is not None:
+        if self._logger is not None and rank() == 0:
             self._logger.add_scalar("loss", value, self._epoch * self.plan.steps + self._step)
         return value
 
     @property
     def _augment_seed(self) -> int:
         """Seed of the augmentation in this step: a function of where the training is, so that resuming repeats it."""
-        return int(np.random.SeedSequence([self._options["seed"], self._epoch, self._step]).generate_state(1)[0])
+        return int(
+            np.random.SeedSequence([self._options["seed"], self._epoch, self._step, rank()]).generate_state(1)[0]
+        )
 
     @torch.no_grad()
     def _follow(self, average: nn.Module) -> None:
@@ -174,6 +181,8 @@ class Training:
                 ours.copy_(theirs)
 
     def _log(self, row: dict[str, float]) -> None:
+        if rank() > 0:
+            return
         with (self.folder / _LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         if self._logger is not None:
@@ -181,6 +190,8 @@ class Training:
                 self._logger.add_scalar(name, row[name], self._epoch * self.plan.steps)
 
     def _checkpoint(self) -> None:
+        if rank() > 0:
+            return
         tensors = {f"network.{name}": value for name, value in self._network.state_dict().items()}
         tensors |= {f"optimizer.{name}": value for name, value in optimizer_tensors(self._optimizer).items()}
         if self._average is not None:
@@ -222,7 +233,8 @@ class Training:
         self._epoch, self._step = values["epoch"], values["step"]
         self._rng.bit_generator.state = self._epoch_rng = values["rng"]
         self._losses, self.best, self._since_better = values["losses"], values["best"], values["since_better"]
-        self._keep_log(self._epoch)
+        if rank() == 0:
+            self._keep_log(self._epoch)
         return f"epoch {self._epoch + 1}, batch {self._step + 1}"
 
     def _keep_log(self, epochs: int) -> None:

@@ -93,7 +93,9 @@ class RenderedFrames:
         """Return the number of recorded steps that are learned from."""
         return sum(len(line) for line in self._lines)
 
-    def epoch(self, samples: int, batch_size: int, rng: np.random.Generator, skip: int = 0) -> Iterator[Batch]:
+    def epoch(
+        self, samples: int, batch_size: int, rng: np.random.Generator, skip: int = 0, share: slice | None = None
+    ) -> Iterator[Batch]:
         """Yield batches, each drawn while the one before is used.
 
         Args:
@@ -101,6 +103,7 @@ class RenderedFrames:
             batch_size: Samples to a batch.
             rng: Of all that is random.
             skip: Batches to leave out at the start, as if they had been drawn.
+            share: The samples of each batch to yield, where others take the rest; all if left out.
         """
         count = max(samples // batch_size, 1)
         with ThreadPoolExecutor(1, "drivesim-batch") as worker:
@@ -112,7 +115,7 @@ class RenderedFrames:
                 of_batch = np.random.default_rng(rng.integers(2**63))
                 if number < skip:
                     continue
-                job = worker.submit(self._draw, scenes, of_scene, of_batch)
+                job = worker.submit(self._draw, scenes, of_scene, of_batch, share or slice(None))
                 if pending is not None:
                     yield pending.result()
                 pending = job
@@ -149,7 +152,7 @@ class RenderedFrames:
             look = Appearance.random(rng) if self.variety.looks else Appearance.from_dict(lap.info.appearance)
             yield (line.mirrored() if is_mirrored else line), look
 
-    def _draw(self, scenes: list["_Scene"], of_scene: np.ndarray, rng: np.random.Generator) -> Batch:
+    def _draw(self, scenes: list["_Scene"], of_scene: np.ndarray, rng: np.random.Generator, share: slice) -> Batch:
         poses: list[Floats] = []
         actions: list[Floats] = []
         speeds: list[Floats] = []
@@ -160,9 +163,13 @@ class RenderedFrames:
             poses.append(views)
             actions.append(np.column_stack([steering, line.pedal[steps]] if self._has_pedal else [steering]))
             speeds.append(line.speed[steps])
-        textures = [scenes[index].world.texture(self._renderer) for index in of_scene]
-        frames = self._renderer.draw(textures, np.concatenate(poses))
-        return Batch(frames, np.concatenate(actions).astype(np.float32), np.concatenate(speeds).astype(np.float32))
+        textures = [scenes[index].world.texture(self._renderer) for index in of_scene[share]]
+        frames = self._renderer.draw(textures, np.concatenate(poses)[share])
+        return Batch(
+            frames,
+            np.concatenate(actions)[share].astype(np.float32),
+            np.concatenate(speeds)[share].astype(np.float32),
+        )
 
 
 @dataclass(frozen=True, eq=False)
