@@ -23,7 +23,7 @@ from agents.policy import Policy
 from agents.progress import progress_bar
 from agents.provenance import commit
 from agents.rollout import Course
-from drivesim.command import run_command
+from drivesim.command import check_writable, run_command
 from drivesim.errors import DrivesimError, check_name
 from drivesim.track import Track
 from drivesim.track_files import read_track
@@ -91,7 +91,7 @@ def main(args: Args) -> int:
     driver, course = _driver(args)
     worlds = _worlds(args)
     for path in (args.json, args.picture, args.video):
-        _check_writable(path)
+        check_writable(path)
     console = Console()
     with progress_bar(console, f"driving {len(worlds)} tracks") as on_step:
         evaluation = evaluate(driver, worlds, course, on_step)
@@ -142,21 +142,6 @@ def _worlds(args: Args) -> list[World]:
             if args.both_directions:
                 tracks.append(tracks[-1].reversed())
     return WorldSource(tracks, appearance=args.appearance).all()
-
-
-def _check_writable(path: Path | None) -> None:
-    """Find out before the driving starts."""
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        was_there = path.exists()
-        with path.open("ab"):
-            pass
-        if not was_there:
-            path.unlink()
-    except OSError as error:
-        raise DrivesimError(f"{path} can't be written: {error.strerror}. Choose another place.") from error
 
 
 def _table(driver: Driver, evaluation: Evaluation) -> Table:
