@@ -48,3 +48,11 @@ def write_film(path: Path, frames: Iterable[np.ndarray], fps: float, options: Se
         writer.send(np.ascontiguousarray(frame))
     if writer is not None:
         writer.close()
+
+
+def draw_steering(frame: np.ndarray, steering: float) -> None:
+    """Draw the steering as a bar from the middle of the frame's lower border."""
+    height, width = frame.shape[:2]
+    middle, reach = width // 2, round(steering * 0.4 * width)
+    frame[height - 16 : height - 8, width // 10 : width - width // 10] = (40, 40, 40)
+    frame[height - 16 : height - 8, min(middle, middle + reach) : max(middle, middle + reach) + 1] = (255, 200, 60)

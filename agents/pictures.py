@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from agents.evaluation import Evaluation
-from agents.footage import seen_again, write_film
+from agents.footage import draw_steering, seen_again, write_film
 from agents.rollout import Course, Drive
 from drivesim.env import RENDER_CAMERA
 from drivesim.errors import DrivesimError
@@ -84,7 +84,7 @@ def _film_frames(driven: Drive, course: Course, count: int) -> Iterator[np.ndarr
     ):
         if view is not None:
             _inset(frame, view)
-        _steering_bar(frame, float(driven.columns["steering"][step]))
+        draw_steering(frame, float(driven.columns["steering"][step]))
         yield frame
 
 
@@ -93,11 +93,3 @@ def _inset(frame: np.ndarray, view: np.ndarray) -> None:
     height, width = view.shape[:2]
     frame[8 : height + 12, 8 : width + 12] = 255
     frame[10 : height + 10, 10 : width + 10] = view
-
-
-def _steering_bar(frame: np.ndarray, steering: float) -> None:
-    """Draw the steering as a bar from the middle of the lower border."""
-    height, width = frame.shape[:2]
-    middle, reach = width // 2, round(steering * 0.4 * width)
-    frame[height - 16 : height - 8, width // 10 : width - width // 10] = (40, 40, 40)
-    frame[height - 16 : height - 8, min(middle, middle + reach) : max(middle, middle + reach) + 1] = (255, 200, 60)
