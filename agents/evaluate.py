@@ -105,9 +105,7 @@ def main(args: Args) -> int:
     if args.report is not None:
         options = {name: neutral(value) for name, value in asdict(args).items()}
         films = film_drives(evaluation, driver, course)
-        write_report(
-            args.report, [(driver.name, evaluation)], command_line("agents.evaluate", args), options, [films]
-        )
+        write_report(args.report, [(driver.name, evaluation)], command_line("agents.evaluate", args), options, [films])
     if args.picture is not None:
         draw_drives(evaluation, args.picture)
     if args.video is not None:

@@ -40,6 +40,7 @@ class Quantity:
         digits: After the decimal point.
         is_share: Whether it is written in per cent.
         meaning: One sentence; empty where the label says it.
+        short: Its name where there is little room; empty for the label.
     """
 
     label: str
@@ -47,6 +48,7 @@ class Quantity:
     digits: int = 3
     is_share: bool = False
     meaning: str = ""
+    short: str = ""
 
     def text(self, value: float, signed: bool = False) -> str:
         """Write a value, without its unit."""
@@ -58,21 +60,40 @@ class Quantity:
 
 
 _QUANTITIES = {
-    "autonomy": Quantity("Autonomy", meaning="1 − 6 s × interventions / seconds driven; one at 1 m from the centreline."),
+    "autonomy": Quantity(
+        "Autonomy", meaning="1 − 6 s × interventions / seconds driven; one at 1 m from the centreline."
+    ),
     "interventions": Quantity("Interventions", digits=0),
-    "interventions_per_km": Quantity("Interventions", "per km", meaning="The car is put back at 1 m from the centreline."),
+    "interventions_per_km": Quantity(
+        "Interventions", "per km", meaning="The car is put back at 1 m from the centreline."
+    ),
     "departures": Quantity("Departures", digits=0),
-    "departures_per_km": Quantity("Departures", "per km", meaning="A wheel leaves the road, driven without interventions."),
+    "departures_per_km": Quantity(
+        "Departures", "per km", meaning="A wheel leaves the road, driven without interventions."
+    ),
     "tracks_without_departure": Quantity("Tracks without a departure", digits=1, is_share=True),
     "lap_completed": Quantity("Lap", digits=0, meaning="Completed without a departure."),
     "laps_completed": Quantity("Laps completed", digits=1, is_share=True, meaning="Without a departure."),
-    "cross_track_error_mean": Quantity("Distance to the centreline", "m", meaning="Mean over a track's steps."),
-    "cross_track_error_p95": Quantity("95th percentile of it", "m"),
-    "cross_track_error_max": Quantity("Largest of it", "m", 2),
-    "steering_change": Quantity("Steering change", "per s", meaning="Mean change of the action, which is from −1 to 1."),
+    "cross_track_error_mean": Quantity(
+        "Distance to the centreline",
+        "m",
+        meaning="Mean over a track's steps, then over tracks.",
+        short="Distance, mean",
+    ),
+    "cross_track_error_p95": Quantity(
+        "Distance, 95th percentile", "m", meaning="Mean over tracks.", short="Distance, 95%"
+    ),
+    "cross_track_error_max": Quantity(
+        "Distance, largest", "m", 2, meaning="The worst moment of all tracks.", short="Distance, largest"
+    ),
+    "steering_change": Quantity(
+        "Steering change", "per s", meaning="Mean change of the action, which is from −1 to 1."
+    ),
     "mean_speed": Quantity("Speed", "m/s", 2),
     "progress_against_expert": Quantity(
-        "Progress against the expert", meaning="Metres a second, as a ratio to the scripted expert's on the same tracks."
+        "Progress against the expert",
+        short="Against the expert",
+        meaning="Metres a second, as a ratio to the scripted expert's on the same tracks.",
     ),
     "distance": Quantity("Driven", "m", 0),
     "elapsed": Quantity("Time", "s", 1),
@@ -129,7 +150,9 @@ def render_report(
     first_names = _track_names(evaluations[0][1])
     for name, evaluation in evaluations:
         if _track_names(evaluation) != first_names:
-            raise DrivesimError(f"evaluations: {name} drove other tracks than {evaluations[0][0]}. Drive the same ones.")
+            raise DrivesimError(
+                f"evaluations: {name} drove other tracks than {evaluations[0][0]}. Drive the same ones."
+            )
     films = films or [()] * len(evaluations)
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -145,10 +168,7 @@ def render_report(
         rows=rows,
         tiles=[row for name in _TILES for row in rows if row["name"] == name],
         columns=[{"name": name, "quantity": _quantity(name)} for name in _COLUMNS],
-        policies=[
-            _policy(name, evaluation, some)
-            for (name, evaluation), some in zip(evaluations, films, strict=True)
-        ],
+        policies=[_policy(name, evaluation, some) for (name, evaluation), some in zip(evaluations, films, strict=True)],
         error_steps=ERROR_STEPS,
         heat_maps=_heat_maps(stress),
         command=command,
@@ -314,9 +334,15 @@ def _heat(name: str, found: Mapping[tuple[str, Any], float], label: str, severit
     return {"text": _quantity(name).text(value), "bad": bad}
 
 
+def _short(revision: str) -> str:
+    """A commit in few letters; `+` where files differ from it stays."""
+    return revision[:12] + revision[40:] or "no checkout"
+
+
 def _versions() -> dict[str, str]:
     return {
-        "drivesim": f"{drivesim.__version__}{f' ({commit()})' if commit() else ''}",
+        "drivesim": drivesim.__version__,
+        "commit": _short(commit()),
         "Python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},
     }

@@ -22,7 +22,9 @@ _TOLERANCE = 0.15
 # Two steps farther apart than this were not driven in between, metres: the car was put back.
 _JUMP = 3.0
 
-_MARGIN = 6.0
+# Around a road, as a share of its extent; the arrow at the start, likewise.
+_MARGIN, _ARROW = 0.06, 0.025
+
 _SCALE_BAR = 50.0
 
 
@@ -31,24 +33,28 @@ def track_map(driven: Drive, title: str) -> Markup:
     edges = [_decimetres(edge) for edge in driven.world.track.edges()]
     line = _decimetres(np.column_stack([driven.columns["x"], driven.columns["y"]]))
     everything = np.vstack([*edges, line])
-    low, high = everything.min(axis=0) - 10 * _MARGIN, everything.max(axis=0) + 10 * _MARGIN
+    margin = _MARGIN * np.ptp(everything, axis=0).max()
+    low, high = everything.min(axis=0) - margin, everything.max(axis=0) + margin
     side = (high - low).max()
-    # Square, so that all maps of a page are of one size; the road in its middle.
+    # Square, so that all maps of a page are of one size, with the road in its middle; alone it may be cut closer.
     left, top = np.rint((low + high - side) / 2).astype(int)
+    box = " ".join(f"{number:.0f}" for number in (*low, *(high - low)))
     parts = [Markup('<path class="road" d="{}"/>').format(" ".join(_path(edge, closed=True) for edge in edges))]
     for level, pieces in enumerate(_pieces_by_level(line, driven)):
         if pieces:
             parts.append(Markup('<path class="line e{}" d="{}"/>').format(level, " ".join(map(_path, pieces))))
-    parts.append(Markup('<path class="start" d="{}"/>').format(_start_line(driven)))
+    parts.append(Markup('<path class="start" d="{}"/>').format(_start_line(driven, side / 10)))
     if len(left_road := driven.departure_steps):
         dots = " ".join(f"M{x} {y}h0" for x, y in line[left_road])
         parts.append(Markup('<path class="departure" d="{}"/>').format(dots))
-    bar_y = round(top + side - 20)
-    parts.append(Markup('<path class="scale" d="M{} {}h{:.0f}"/>').format(left + 20, bar_y, 10 * _SCALE_BAR))
+    parts.append(
+        Markup('<path class="scale" d="M{:.0f} {:.0f}h{:.0f}"/>').format(
+            low[0] + margin / 4, high[1] - margin / 4, 10 * _SCALE_BAR
+        )
+    )
     return Markup(
-        '<svg class="map" viewBox="{} {} {:.0f} {:.0f}" role="img" aria-label="{}" preserveAspectRatio="xMidYMid meet">'
-        "{}</svg>"
-    ).format(left, top, side, side, title, Markup("").join(parts))
+        '<svg class="map" viewBox="{} {} {:.0f} {:.0f}" data-box="{}" role="img" aria-label="{}">{}</svg>'
+    ).format(left, top, side, side, box, title, Markup("").join(parts))
 
 
 def bar_chart(labels: Sequence[str], values: Sequence[float], texts: Sequence[str], title: str, axis: str) -> Markup:
@@ -63,7 +69,7 @@ def bar_chart(labels: Sequence[str], values: Sequence[float], texts: Sequence[st
     """
     width, height, foot = 420.0, 200.0, 40.0
     step = width / len(values)
-    tallest = max(max(values), 1e-9)
+    tallest = max(*values, 1e-9)
     parts = []
     for i, (label, value, text) in enumerate(zip(labels, values, texts, strict=True)):
         tall = (height - foot - 24) * value / tallest
@@ -99,9 +105,9 @@ def autonomy_chart(autonomy: Floats) -> Markup:
     """Draw how many tracks reached which autonomy."""
     edges = np.array([0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 1.0, np.inf])
     counts = np.histogram(autonomy, edges)[0]
-    labels = [*[f"{low:g}–{high:g}" for low, high in pairwise(edges[:-1].tolist())], "1"]
+    labels = [f"{low:g}" for low in edges[:-1].tolist()]
     texts = [str(count) if count else "" for count in counts.tolist()]
-    return bar_chart(labels, counts.tolist(), texts, "Number of tracks by autonomy", "autonomy of a track")
+    return bar_chart(labels, counts.tolist(), texts, "Number of tracks by autonomy", "autonomy of a track, from")
 
 
 def _percent(share: float) -> str:
@@ -141,12 +147,14 @@ def _pieces_by_level(line: np.ndarray, driven: Drive) -> list[list[np.ndarray]]:
     return pieces
 
 
-def _start_line(driven: Drive) -> str:
-    """A bar across the road where the lap begins, and an arrow's head in the direction of travel."""
+def _start_line(driven: Drive, side: float) -> str:
+    """A bar across the road where the lap begins, and an arrow's head in the direction of travel; `side` in metres."""
     track = driven.world.track
     left, right = track.width_at(0.0)
-    ends = _decimetres(track.position([0.0, 0.0], [float(left), -float(right)]))
-    head = _decimetres(track.position([4.0, 9.0, 4.0], [2.5, 0.0, -2.5]))
-    (x0, y0), (x1, y1) = ends.tolist()
-    points = "L".join(f"{x} {y}" for x, y in head.tolist())
-    return f"M{x0} {y0}L{x1} {y1}M{points}"
+    pose, size = track.pose(0.0), _ARROW * side
+    shape = np.array([[0, left], [0, -right], [0.3, 0.5], [1.4, 0.0], [0.3, -0.5]], float)
+    shape[2:] *= size
+    cos, sin = np.cos(pose[2]), np.sin(pose[2])
+    points = _decimetres(pose[:2] + shape @ np.array([[cos, sin], [-sin, cos]])).tolist()
+    bar, head = points[:2], points[2:]
+    return "".join(f"M{'L'.join(f'{x} {y}' for x, y in part)}" for part in (bar, head)) + "z"

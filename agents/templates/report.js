@@ -35,7 +35,9 @@ for (const table of document.querySelectorAll(".sortable")) {
 const dialog = document.getElementById("detail");
 function show(card) {
   document.getElementById("detail-name").textContent = card.querySelector(".card-name").textContent;
-  document.getElementById("detail-map").replaceChildren(card.querySelector(".map").cloneNode(true));
+  const map = card.querySelector(".map").cloneNode(true);
+  map.setAttribute("viewBox", map.dataset.box);
+  document.getElementById("detail-map").replaceChildren(map);
   document.getElementById("detail-values").replaceChildren(...[...card.querySelectorAll(".details > span")].map((item) => {
     const row = document.createElement("div"), term = document.createElement("dt"), value = document.createElement("dd");
     term.textContent = item.dataset.label;
