@@ -19,9 +19,6 @@ ERROR_STEPS = (0.1, 0.2, 0.35, 0.5, 1.0)
 # Lines are simplified by less than this, metres: a fraction of a pixel of the largest map.
 _TOLERANCE = 0.15
 
-# Two steps farther apart than this were not driven in between, metres: the car was put back.
-_JUMP = 3.0
-
 # Around a road, as a share of its extent; the arrow at the start, likewise.
 _MARGIN, _ARROW = 0.06, 0.025
 
@@ -136,7 +133,7 @@ def _path(points: np.ndarray, closed: bool = False) -> str:
 def _pieces_by_level(line: np.ndarray, driven: Drive) -> list[list[np.ndarray]]:
     """Cut the driven line where its colour changes or the car was put back; each piece reaches to the next."""
     level = np.digitize(np.abs(driven.columns["lateral_error"]), ERROR_STEPS)
-    jumps = np.hypot(*np.diff(line, axis=0).T) > 10 * _JUMP
+    jumps = driven.put_back[:-1]
     cuts = np.flatnonzero((np.diff(level) != 0) | jumps) + 1
     pieces: list[list[np.ndarray]] = [[] for _ in range(len(ERROR_STEPS) + 1)]
     for start, stop in pairwise([0, *cuts.tolist(), len(line)]):
