@@ -73,6 +73,12 @@ class Drive:
         """Seconds driven."""
         return len(self.put_back) * self.dt
 
+    @property
+    def departure_steps(self) -> np.ndarray:
+        """The steps at which a wheel left the road: (K,) int."""
+        before = np.concatenate([[False], self.departed[:-1] & ~self.put_back[:-1]])
+        return np.flatnonzero(self.departed & ~before)
+
 
 def drive(
     driver: Driver,
