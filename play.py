@@ -101,6 +101,7 @@ def main(args: Args) -> None:
             for sentence in recover(args.out):
                 print(sentence)
                 ride.messages.append(sentence)
+        print("Driving. R records, H lists all keys, Escape ends.", flush=True)
         with _ended_by_signals():
             game.run(args.seconds)
     finally:

@@ -77,4 +77,4 @@ def open_display(title: str, width: int, height: int, flags: int = 0) -> pygame.
 
 def picture(frame: np.ndarray) -> pygame.Surface:
     """Return a frame (H, W, 3) uint8 RGB as a surface."""
-    return pygame.image.frombuffer(memoryview(np.ascontiguousarray(frame)), frame.shape[1::-1], "RGB")
+    return pygame.image.frombuffer(np.ascontiguousarray(frame).data, frame.shape[1::-1], "RGB")
