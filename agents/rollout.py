@@ -206,4 +206,4 @@ def _next_noise(noise: Floats, course: Course, dt: float, rng: np.random.Generat
 
 def lap_columns(a_drive: Drive) -> dict[str, np.ndarray]:
     """Return a drive's columns as a lap's."""
-    return {name: a_drive.columns[name] for name in LAP_SCHEMA.names}
+    return {name: a_drive.columns[name] for name in LAP_SCHEMA.names if name in a_drive.columns}
