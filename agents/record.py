@@ -112,7 +112,8 @@ def main(args: Args) -> None:
     if departed:
         console.print(
             f"[yellow]{departed} of {args.laps} laps left the road: {marked} steps, from {_BEFORE_DEPARTURE:g} s before "
-            "each departure on, are marked bad and not trained on.[/yellow]"
+            "a lap's first departure on, are marked bad and not trained on.[/yellow]",
+            soft_wrap=True,
         )
     console.print(
         f"Train on them: python -m agents.train --data {folder} --backbone pilotnet --out policy", soft_wrap=True

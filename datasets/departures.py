@@ -29,8 +29,12 @@ def clearance(lap: Lap) -> Floats:
 
 
 def off_road(lap: Lap) -> NDArray[np.bool_]:
-    """Return at which steps a wheel is off the road: (T,) bool."""
-    return clearance(lap) < 0
+    """Return at which steps a wheel is off the road: (T,) bool; at the last one, also if it comes off in that step."""
+    clear = clearance(lap)
+    departed = clear < 0
+    # A recording often ends with the departure: where the last step led to is no row any more.
+    departed[-1] |= len(clear) > 1 and 2 * clear[-1] - clear[-2] < 0
+    return departed
 
 
 def leading_to(departed: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
