@@ -150,8 +150,8 @@ def _card(config: BackboneConfig) -> str:
     lines = [
         f"# A drivesim backbone: {config.name}",
         "",
-        f"Tells {len(config.classes)} classes of RGB pictures of {config.size} x {config.size} pixels apart. Learned from "
-        f"{config.dataset}; accuracy {config.accuracy:.4f} on its {config.measured_on} pictures.",
+        f"Tells {len(config.classes)} classes of RGB pictures of {config.size} x {config.size} pixels apart. Learned "
+        f"from {config.dataset}; accuracy {config.accuracy:.4f} on its {config.measured_on} pictures.",
         "",
         "## Use",
         "",
@@ -168,7 +168,7 @@ def _card(config: BackboneConfig) -> str:
         "",
         "## Limits",
         "",
-        "It is a beginning for a network that is trained further. It knows the pictures of its data set, and gives every "
-        "other picture one of these classes too.",
+        "It is a beginning for a network that is trained further. It knows the pictures of its data set, and gives "
+        "every other picture one of these classes too.",
     ]
     return "\n".join(lines) + "\n"

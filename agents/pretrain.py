@@ -108,12 +108,13 @@ def main(args: Args) -> None:
     _write_metrics(args.out, config, confusion)
     minutes, seconds = divmod(time.perf_counter() - started, 60)
     console.print(
-        f"Took {minutes:.0f} min {seconds:.0f} s. Accuracy {config.accuracy:.4f} on {len(measured)} {config.measured_on} "
-        f"pictures. Saved to {args.out}",
+        f"Took {minutes:.0f} min {seconds:.0f} s. Accuracy {config.accuracy:.4f} on {len(measured)} pictures of "
+        f"{config.measured_on}. Saved to {args.out}",
         soft_wrap=True,
     )
     console.print(
-        f"Drive with it: python -m agents.train --data DIR --backbone {args.backbone} --pretrained {args.out} --out DIR",
+        f"Drive with it: python -m agents.train --data laps --backbone {args.backbone} --pretrained {args.out} "
+        "--out policy",
         soft_wrap=True,
     )
 

@@ -38,8 +38,9 @@ def read_cifar10(root: Path, size: int, seed: int) -> ImageSets:
     if missing:
         pickled = " (data_batch_1 without .bin is the version for Python)" if (folder / "data_batch_1").exists() else ""
         raise DrivesimError(
-            f"--root: {folder} lacks {', '.join(missing)}{pickled}. Download the binary version, cifar-10-binary.tar.gz, "
-            f"from https://www.cs.toronto.edu/~kriz/cifar.html, unpack it, and give the folder that holds {FOLDER}."
+            f"--root: {folder} lacks {', '.join(missing)}{pickled}. Download the binary version, "
+            f"cifar-10-binary.tar.gz, from https://www.cs.toronto.edu/~kriz/cifar.html, unpack it, and give the folder "
+            f"that holds {FOLDER}."
         )
     names = [line.strip() for line in (folder / _NAMES).read_text(encoding="utf-8", errors="replace").splitlines()]
     classes = tuple(name for name in names if name)

@@ -16,9 +16,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".
 # All pictures are held in memory; so many bytes are too many for a usual machine.
 _MOST_BYTES = 8 * 2**30
 
-_LAYOUT = (
-    "Expected folders FOLDER/train/CLASS with pictures, and FOLDER/val and FOLDER/test likewise where there are such"
-)
+_LAYOUT = "Expected pictures in FOLDER/train/CLASS, and in FOLDER/val and FOLDER/test likewise where there are such"
 
 
 def read_image_folder(folder: Path, size: int, seed: int, val_share: float = 0.1, threads: int = 1) -> ImageSets:
@@ -120,7 +118,7 @@ def _read_image(path: Path) -> NDArray[np.uint8] | None:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     except (OSError, cv2.error):
         return None
-    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _cover(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -129,13 +127,12 @@ def _cover(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     how = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
-    return cv2.resize(image[top : top + side, left : left + side], (size, size), interpolation=how)
+    square = image[top : top + side, left : left + side]
+    return np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
 
 
 def _sentence(folder: Path, unread: Sequence[Path]) -> str:
     names = [path.relative_to(folder).as_posix() for path in unread]
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    pictures = "1 picture" if len(names) == 1 else f"{len(names)} pictures"
-    return (
-        f"{pictures} could not be read and {'is' if len(names) == 1 else 'are'} left out: {', '.join(names[:5])}{more}."
-    )
+    count = "1 picture that can't be read is" if len(names) == 1 else f"{len(names)} pictures that can't be read are"
+    return f"{count} left out: {', '.join(names[:5])}{more}."
