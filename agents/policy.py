@@ -10,9 +10,10 @@ from torch import nn
 
 from agents.devices import autocast, choose_device
 from agents.driver import frames_of
+from agents.model_files import read_weights
 from agents.networks import build_network, fold_batch_norm
 from agents.policy_config import PolicyConfig
-from agents.policy_files import read_config, read_weights, write_policy
+from agents.policy_files import read_config, write_policy
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 from drivesim.vector_env import DriveVectorEnv
