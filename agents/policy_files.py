@@ -16,7 +16,6 @@ from agents.backbones import check_backbone
 from agents.model_card import model_card
 from agents.networks import PILOTNET
 from agents.policy_config import PolicyConfig
-from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 
 FORMAT_VERSION = 1
@@ -58,9 +57,7 @@ def read_config(folder: Path) -> tuple[PolicyConfig, str]:
             raise DrivesimError(f"policy: {path} is of format {version}; this drivesim reads up to {FORMAT_VERSION}.")
         if values["backbone"] != PILOTNET:
             check_backbone(values["backbone"])
-        values["camera"] = Camera.from_dict(values["camera"])
-        values["inputs"], values["outputs"] = tuple(values["inputs"]), tuple(values["outputs"])
-        return PolicyConfig(**values), checksum
+        return PolicyConfig.from_dict(values), checksum
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise DrivesimError(f"policy: {path} is not a policy's configuration ({error}). Copy it anew.") from error
 
