@@ -33,12 +33,14 @@ def load_frame_driver(who: Path | str, device: str = "auto", threads: int | None
 
         check_name("device", device, ["auto", "cpu", "cuda"])
         if device == "cuda":
-            raise DrivesimError("device: an .onnx file is computed on the CPU. Use --device cpu, or the policy's folder.")
+            raise DrivesimError(
+                "device: an .onnx file is computed on the CPU. Use --device cpu, or the policy's folder."
+            )
         return OnnxDriver(path, threads)
     if not path.is_dir():
         raise DrivesimError(
-            f"--policy: {str(who)!r} is neither a policy's folder nor one of {', '.join(BASELINES)}, nor an .onnx file. "
-            "Train one: python -m agents.train --data DIR --out DIR"
+            f"--policy: {str(who)!r} is neither a policy's folder nor one of {', '.join(BASELINES)}, nor an .onnx "
+            "file. Train one: python -m agents.train --data DIR --out DIR"
         )
     from agents.policy import Policy
 

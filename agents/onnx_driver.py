@@ -78,7 +78,9 @@ def _session(path: Path, threads: int | None) -> Any:
     except ImportError as error:
         raise DrivesimError("policy: an .onnx file is driven by onnxruntime: pip install -e .[onnx]") from error
     if not path.is_file():
-        raise DrivesimError(f"policy: there is no file {path}. Export one: python -m agents.export --policy DIR --out FILE")
+        raise DrivesimError(
+            f"policy: there is no file {path}. Export one: python -m agents.export --policy DIR --out FILE"
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.inter_op_num_threads = 1

@@ -1,4 +1,4 @@
-"""ONNX files: a policy's network written as ONNX, in full precision or 8-bit integers, with its configuration inside."""
+"""ONNX files: a policy's network as ONNX, in full precision or 8-bit integers, with its configuration inside."""
 
 import contextlib
 import io
@@ -80,7 +80,7 @@ def write_int8_onnx(
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             per_channel=True,
-            # Sums of full 8-bit products saturate on x86 processors without VNNI; 7-bit weights cost nothing measurable.
+            # Sums of full 8-bit products saturate on x86 without VNNI; weights of 7 bits cost nothing measurable.
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -127,7 +127,7 @@ def _quiet() -> Iterator[None]:
 def _onnx() -> Any:
     try:
         import onnx
-        import onnxruntime
+        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise DrivesimError(f"--to: {error.name} is not installed: pip install -e .[onnx]") from error

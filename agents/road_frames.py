@@ -35,7 +35,8 @@ def validation_frames(config: PolicyConfig, count: int, seed: int = 0) -> tuple[
     course = Course(has_pedal=has_pedal, noise=_NOISE, time_limit=_SECONDS, scenario=scenario)
     renderer = Renderer(config.camera, vehicle)
     frames, speeds = [], []
-    for part, driven in zip(np.array_split(np.arange(count), _ROADS), drive(ExpertDriver(), worlds, course, rng)):
+    drives = drive(ExpertDriver(), worlds, course, rng)
+    for part, driven in zip(np.array_split(np.arange(count), _ROADS), drives, strict=True):
         steps = rng.integers(len(driven.put_back), size=len(part))
         if not len(steps):
             continue
