@@ -5,7 +5,6 @@ baselines. Exit codes: 0; 1 where a requirement is missed; 2 for wrong use.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 import drivesim
-from agents.driver import Driver, StraightDriver
+from agents.driver import Driver
 from agents.evaluation import Evaluation, evaluate
-from agents.expert import ExpertDriver
+from agents.frame_driver import FrameDriver
+from agents.load_driver import load_driver
 from agents.metrics import check_requirement, is_met
 from agents.pictures import check_video_name, draw_drives, write_video
-from agents.policy import Policy
 from agents.progress import progress_bar
 from agents.provenance import command_line, commit, neutral
 from agents.report import write_report
@@ -30,8 +29,6 @@ from drivesim.errors import DrivesimError, check_name
 from drivesim.track import Track
 from drivesim.track_files import read_track
 from drivesim.world import World, WorldSource
-
-BASELINES: dict[str, Callable[[], Driver]] = {"expert": ExpertDriver, "straight": StraightDriver}
 
 # What the table says of each metric, with its unit and format.
 _ROWS = (
@@ -54,7 +51,7 @@ class Args:
     """Options of the command."""
 
     policy: str
-    """A policy's folder, or expert, or straight."""
+    """A policy's folder, an .onnx file, or expert, or straight."""
     tracks: int = 100
     """Generated tracks to drive, of the test split."""
     difficulty: str = "mixed"
@@ -120,18 +117,14 @@ def main(args: Args) -> int:
 
 
 def _driver(args: Args) -> tuple[Driver, Course]:
-    if args.policy in BASELINES:
+    driver = load_driver(args.policy, args.device)
+    if not isinstance(driver, FrameDriver):
         check_name("--environment", args.environment, ["steer", "drive"])
-        has_pedal = args.environment == "drive"
-        return BASELINES[args.policy](), Course(has_pedal=has_pedal, scenario={"vehicle": args.vehicle})
-    if not Path(args.policy).is_dir():
-        raise DrivesimError(
-            f"--policy: {args.policy!r} is neither a policy's folder nor one of {', '.join(BASELINES)}. "
-            "Train one: python -m agents.train --data DIR --out DIR"
-        )
-    policy = Policy.load(args.policy, args.device)
-    scenario: dict[str, Any] = {"vehicle": policy.vehicle, "control_hz": policy.config.control_hz}
-    return policy, Course(camera=policy.camera, threads=args.threads, scenario=scenario)
+        return driver, Course(has_pedal=args.environment == "drive", scenario={"vehicle": args.vehicle})
+    config = driver.config
+    scenario: dict[str, Any] = {"vehicle": driver.vehicle, "control_hz": config.control_hz}
+    has_pedal = "pedal" in config.outputs
+    return driver, Course(has_pedal=has_pedal, camera=driver.camera, threads=args.threads, scenario=scenario)
 
 
 def _worlds(args: Args) -> list[World]:
