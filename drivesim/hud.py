@@ -22,7 +22,7 @@ HELP = (
     ("P", "pause"),
     ("L", "what the policy looks at"),
     ("C", "calibrate a steering wheel"),
-    ("F11", "full screen"),
+    ("F11, F12", "full screen, save a picture"),
     ("H", "this help"),
     ("Escape", "end; laps are saved"),
 )
@@ -129,7 +129,10 @@ class Hud:
         lower = readings.lateral is not None
         middle = box.top + (self._px(42) if lower else height // 2)
         wheel = steering_wheel(self._px(70), _WHEEL_TURN * readings.steering)
-        screen.blit(wheel, wheel.get_rect(center=(box.left + self._px(54), middle)))
+        hub = box.left + self._px(54), middle
+        screen.blit(wheel, wheel.get_rect(center=hub))
+        if readings.policy_steering is not None and np.isfinite(readings.policy_steering):
+            self._draw_wish(screen, hub, readings.policy_steering)
         percent = text(f"{readings.steering:+.2f}", self._px(20), GREY)
         screen.blit(percent, percent.get_rect(midleft=(box.left + self._px(98), middle)))
         if readings.speed is not None:
@@ -141,6 +144,13 @@ class Hud:
             self._draw_pedal(screen, box.right - self._px(36), middle, readings.pedal)
         if readings.lateral is not None:
             self._draw_lateral(screen, box, readings)
+
+    def _draw_wish(self, screen: pygame.Surface, hub: tuple[int, int], steering: float) -> None:
+        """Where the policy would turn the mark of the wheel to."""
+        turn = np.radians(_WHEEL_TURN * steering)
+        at = np.array(hub) + self._px(40) * np.array([np.sin(turn), -np.cos(turn)])
+        mark = dot(self._px(4), BLUE)
+        screen.blit(mark, mark.get_rect(center=np.rint(at).astype(int).tolist()))
 
     def _draw_pedal(self, screen: pygame.Surface, x: int, y: int, pedal: float) -> None:
         """A bar up for throttle, down for brake."""
@@ -156,7 +166,7 @@ class Hud:
         pygame.draw.line(screen, GREY, (bar.left - self._px(4), y), (bar.right + self._px(3), y))
 
     def _draw_lateral(self, screen: pygame.Surface, box: pygame.Rect, readings: Readings) -> None:
-        """Where the car is between the edges of the road, and what the policy would steer."""
+        """Where the car is between the edges of the road."""
         lateral = float(readings.lateral or 0.0)
         y, half = box.bottom - self._px(20), self._px(118)
         x = box.left + self._px(24) + half

@@ -66,6 +66,7 @@ def count(picture, color):
     ("change", "where"),
     [
         ({"steering": 0.5}, DASHBOARD),
+        ({"policy_steering": -0.5}, DASHBOARD),
         ({"pedal": 0.7}, DASHBOARD),
         ({"speed": 33.0}, DASHBOARD),
         ({"lateral": 1.5}, DASHBOARD),
