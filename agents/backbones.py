@@ -53,7 +53,8 @@ def check_backbone(name: str) -> str:
         return name
     known = _timm().list_models()
     if name not in known:
-        close = difflib.get_close_matches(name, [CIFAR_CNN, *TORCHVISION, *known, "pilotnet"], n=5)
+        # Some of torchvision's names are timm's too.
+        close = difflib.get_close_matches(name, dict.fromkeys([CIFAR_CNN, *TORCHVISION, *known, "pilotnet"]), n=5)
         raise DrivesimError(
             f"backbone: unknown name {name!r}. Known: pilotnet, {CIFAR_CNN}, {', '.join(TORCHVISION)}, {LITE0}, and "
             f"every other name of timm.list_models(){'; close to it: ' + ', '.join(close) if close else ''}."
