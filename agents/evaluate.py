@@ -20,9 +20,11 @@ from agents.load_driver import load_driver
 from agents.metrics import check_requirement, is_met
 from agents.pictures import check_video_name, draw_drives, write_video
 from agents.progress import progress_bar
-from agents.provenance import commit
+from agents.provenance import command_line, commit, neutral
+from agents.report import write_report
+from agents.report_videos import film_drives
 from agents.rollout import Course
-from drivesim.command import run_command
+from drivesim.command import check_writable, run_command
 from drivesim.errors import DrivesimError, check_name
 from drivesim.track import Track
 from drivesim.track_files import read_track
@@ -66,6 +68,8 @@ class Args:
     """For the baselines: steer (a cruise controller holds the speed) or drive."""
     vehicle: str = "car"
     """For the baselines: car, car-dynamic or rc; a policy brings its own."""
+    report: Path | None = None
+    """Write a report here: one HTML file with maps, films and intervals."""
     json: Path | None = None
     """Write the metrics of every track here."""
     picture: Path | None = None
@@ -87,14 +91,18 @@ def main(args: Args) -> int:
         check_video_name(args.video)
     driver, course = _driver(args)
     worlds = _worlds(args)
-    for path in (args.json, args.picture, args.video):
-        _check_writable(path)
+    for path in (args.report, args.json, args.picture, args.video):
+        check_writable(path)
     console = Console()
     with progress_bar(console, f"driving {len(worlds)} tracks") as on_step:
         evaluation = evaluate(driver, worlds, course, on_step)
     console.print(_table(driver, evaluation))
     if args.json is not None:
         args.json.write_text(json.dumps(_report(args, evaluation), indent=1) + "\n", encoding="utf-8")
+    if args.report is not None:
+        options = {name: neutral(value) for name, value in asdict(args).items()}
+        films = film_drives(evaluation, driver, course)
+        write_report(args.report, [(driver.name, evaluation)], command_line("agents.evaluate", args), options, [films])
     if args.picture is not None:
         draw_drives(evaluation, args.picture)
     if args.video is not None:
@@ -135,21 +143,6 @@ def _worlds(args: Args) -> list[World]:
             if args.both_directions:
                 tracks.append(tracks[-1].reversed())
     return WorldSource(tracks, appearance=args.appearance).all()
-
-
-def _check_writable(path: Path | None) -> None:
-    """Find out before the driving starts."""
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        was_there = path.exists()
-        with path.open("ab"):
-            pass
-        if not was_there:
-            path.unlink()
-    except OSError as error:
-        raise DrivesimError(f"{path} can't be written: {error.strerror}. Choose another place.") from error
 
 
 def _table(driver: Driver, evaluation: Evaluation) -> Table:

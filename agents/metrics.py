@@ -55,7 +55,7 @@ def track_metrics(free: Drive, supervised: Drive, expert: Drive) -> dict[str, fl
     """
     error = np.abs(free.columns["lateral_error"])
     steering = free.columns["steering"]
-    departures = _departures(free)
+    departures = len(free.departure_steps)
     speed = free.progress / free.elapsed
     return {
         "autonomy": autonomy(int(supervised.put_back.sum()), supervised.elapsed),
@@ -72,12 +72,6 @@ def track_metrics(free: Drive, supervised: Drive, expert: Drive) -> dict[str, fl
         "mean_speed": speed,
         "progress_against_expert": speed / (expert.progress / expert.elapsed),
     }
-
-
-def _departures(free: Drive) -> int:
-    """How often a wheel left the road."""
-    left = free.departed & ~np.concatenate([[False], free.departed[:-1] & ~free.put_back[:-1]])
-    return int(left.sum())
 
 
 def summary(tracks: Sequence[dict[str, float]]) -> dict[str, float]:
