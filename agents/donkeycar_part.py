@@ -75,7 +75,7 @@ class DrivesimPilot:
             speed: Of the car, m/s; for policies that take it.
 
         Returns:
-            Angle, -1 full left ... +1 full right, and throttle, -1 ... +1; both 0 without a picture and after `shutdown`.
+            Angle, -1 full left ... +1 full right, and throttle, -1 ... +1; 0 without a picture or after `shutdown`.
         """
         if image_arr is None or not self._is_running:
             return 0.0, 0.0

@@ -60,8 +60,8 @@ def main(args: Args) -> None:
     check_name("--to", args.to, FORMATS)
     if args.to == "tflite":
         raise DrivesimError(
-            "--to tflite: no converter to TFLite is available here; take --to onnx or onnx-int8, which onnxruntime runs "
-            "on ARM boards too."
+            "--to tflite: no converter to TFLite is available here; take --to onnx or onnx-int8, which onnxruntime "
+            "runs on ARM boards too."
         )
     if args.frames < 1:
         raise DrivesimError(f"--frames: expected 1 or more, got {args.frames}.")

@@ -131,10 +131,10 @@ class Monitor(FrameDriver):
                 f"most {limit:.1f} expected"
             )
         for name, of in drift.items():
-            psi, limit = of["psi"], of["limit"]
-            if psi is not None and limit is not None and psi > limit:
+            psi, most = of["psi"], of["limit"]
+            if psi is not None and most is not None and psi > most:
                 raised[name] = (
-                    f"{name} has drifted: PSI {psi:.2f} over the last {WINDOW:.0f} s, at most {limit:.2f} expected"
+                    f"{name} has drifted: PSI {psi:.2f} over the last {WINDOW:.0f} s, at most {most:.2f} expected"
                 )
         return raised
 
