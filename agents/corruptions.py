@@ -1,8 +1,8 @@
 """Corruptions: what weather, light, dirt and faults do to a camera's frames.
 
 In the manner of ImageNet-C (Hendrycks & Dietterich 2019, "Benchmarking Neural Network Robustness to Common Corruptions
-and Perturbations"). Lengths are shares of the frame's height, so that they mean the same for any camera. What belongs to
-a lens (dirt, a tint, dead rows) is drawn once for each car; noise is drawn anew for every frame.
+and Perturbations"). Lengths are shares of the frame's height, so that they mean the same for any camera. What belongs
+to a lens (dirt, a tint, dead rows) is drawn once for each car; noise is drawn anew for every frame.
 """
 
 from collections.abc import Callable
@@ -49,16 +49,16 @@ def gaussian_noise(deviation: float, lenses: Lenses) -> Corruption:
     """Add noise of a standard deviation, 1 being white."""
     from scipy.stats import norm
 
-    values = np.arange(256)[:, None] + 255 * deviation * norm.ppf(_midpoints())
-    return _noise(values, lenses)
+    added = np.asarray(255 * deviation * norm.ppf(_midpoints()))
+    return _noise(np.arange(256)[:, None] + added, lenses)
 
 
 def shot_noise(photons: float, lenses: Lenses) -> Corruption:
     """Count photons instead of measuring light: so many for white."""
     from scipy.stats import poisson
 
-    values = poisson.ppf(_midpoints(), np.arange(256)[:, None] / 255 * photons) * 255 / photons
-    return _noise(values, lenses)
+    counts = np.asarray(poisson.ppf(_midpoints(), np.arange(256)[:, None] / 255 * photons))
+    return _noise(counts * (255 / photons), lenses)
 
 
 def impulse_noise(share: float, lenses: Lenses) -> Corruption:
@@ -220,8 +220,8 @@ def _filter(kernels: list[Floats]) -> Corruption:
     return corrupt
 
 
-def _curve(values: Floats) -> Corruption:
-    table = _to_bytes(np.asarray(values, np.float64))
+def _curve(values: np.ndarray) -> Corruption:
+    table = _to_bytes(values)
 
     def corrupt(frames: Image, cars: np.ndarray) -> Image:
         return table[frames]

@@ -79,9 +79,7 @@ def evaluate(
     again = [i for i in ended if supervised[i] is None]
     if again and complete:
         # Only a car that started far from the centreline can leave the road without having been near it.
-        help_course = replace(
-            course, put_back_beyond=INTERVENTION_DISTANCE, put_back_off_road=bool(course.start_aside)
-        )
+        help_course = replace(course, put_back_beyond=INTERVENTION_DISTANCE, put_back_off_road=bool(course.start_aside))
         helped, complete = _drive_until_stopped(timed, [worlds[i] for i in again], help_course)
         for i, driven in zip(again, helped, strict=True):
             supervised[i] = driven

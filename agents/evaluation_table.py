@@ -25,7 +25,7 @@ def evaluation_table(evaluations: Sequence[Evaluation]) -> Table:
 def evaluation_markdown(evaluations: Sequence[Evaluation]) -> str:
     """Return the same as Markdown."""
     header, rows = _cells(evaluations)
-    lines = [f"### {_title(evaluations)}", "", _row(header), _row(["---", *["--:"] * (len(header) - 1)])]
+    lines = [f"### {_title(evaluations)}", "", *_head(header)]
     return "\n".join([*lines, *map(_row, rows), "", _speed(evaluations)])
 
 
@@ -43,7 +43,12 @@ def stress_table(robustness: Robustness, metric: str) -> Table:
 def stress_markdown(robustness: Robustness, metric: str) -> str:
     """Return the same as Markdown."""
     header = ["stress", *map(str, robustness.severities)]
-    lines = [f"### {_stress_title(robustness, METRICS[metric])}", "", _row(header), _row(["---"] + ["--:"] * (len(header) - 1))]
+    lines = [
+        f"### {_stress_title(robustness, METRICS[metric])}",
+        "",
+        _row(header),
+        _row(["---"] + ["--:"] * (len(header) - 1)),
+    ]
     rows = _stress_rows(robustness, METRICS[metric])
     return "\n".join([*lines, *map(_row, rows), "", _stress_mean(robustness, METRICS[metric])])
 
@@ -74,7 +79,7 @@ def _cells(evaluations: Sequence[Evaluation]) -> tuple[list[str], list[list[str]
     rows = []
     for metric in METRICS.values():
         known = evaluations[0].statistics[metric.name]
-        tail = [metric.text(value) if value is not None else "" for value in (known.worst_tenth, known.worst)]
+        tail = ["" if value is None else metric.text(value) for value in (known.worst_tenth, known.worst)]
         rows.append([metric.title, metric.text(known.value), _interval(metric, known), *tail])
     return header, rows
 
@@ -110,6 +115,10 @@ def _stress_mean(robustness: Robustness, metric: Metric) -> str:
         f"mean over {cells} cells: {metric.text(robustness.means()[metric.name])}; "
         f"{robustness.tracks} tracks, {robustness.seconds:g} s on each"
     )
+
+
+def _head(cells: Sequence[str]) -> list[str]:
+    return [_row(cells), _row(["---", *["--:"] * (len(cells) - 1)])]
 
 
 def _row(cells: Sequence[str]) -> str:

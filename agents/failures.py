@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from agents.expert import ExpertDriver
-from agents.metrics import departure_steps
 from agents.provenance import lap_info
 from agents.rollout import Course, Drive, lap_columns, make_env
 from datasets.recording import LapWriter
@@ -81,7 +80,7 @@ def _stretches(driven: Drive) -> list[tuple[int, int, int]]:
     """First step, the step after the last, and the step of the departure."""
     before, after = round(SECONDS_BEFORE / driven.dt), round(SECONDS_AFTER / driven.dt)
     found: list[tuple[int, int, int]] = []
-    for departure in departure_steps(driven).tolist():
+    for departure in driven.departure_steps.tolist():
         start = max(departure + 1 - before, found[-1][1] if found else 0, 0)
         stop = min(departure + 1 + after, len(driven.put_back))
         found.append((min(start, departure), stop, departure))

@@ -9,17 +9,17 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from agents.frame_driver import FrameDriver
+from agents.intervals import bootstrap_interval
 from agents.metric_table import Metric
-from agents.metrics import mean_interval
-from agents.policy import Policy
 from drivesim.errors import DrivesimError
 
 _ALL = (
-    Metric("return_mean", "return, mean", "", "{:.1f}", True, "sum of an episode's rewards; mean over episodes"),
-    Metric("return_p10", "return, 10th percentile", "", "{:.1f}", True, "one episode in ten returns this or less"),
-    Metric("return_min", "return, least", "", "{:.1f}", True, "of the worst episode"),
-    Metric("episode_length", "episode length", "steps", "{:.0f}", True, "steps to an episode; mean over episodes"),
-    Metric("frames_per_second", "steps a second", "1/s", "{:,.0f}", True, "steps over the wall time, network included"),
+    Metric("return_mean", "return, mean", "", 1, True, "sum of an episode's rewards; mean over episodes"),
+    Metric("return_p10", "return, 10th percentile", "", 1, True, "one episode in ten returns this or less"),
+    Metric("return_min", "return, least", "", 1, True, "of the worst episode"),
+    Metric("episode_length", "episode length", "steps", 0, True, "steps to an episode; mean over episodes"),
+    Metric("frames_per_second", "steps a second", "1/s", 0, True, "steps over the wall time, network included"),
 )
 GYM_METRICS = {metric.name: metric for metric in _ALL}
 
@@ -49,7 +49,7 @@ class GymEvaluation:
     complete: bool = True
 
 
-class FrameDriver(Protocol):
+class FramePlayer(Protocol):
     """Turns a frame into an action of the environment."""
 
     name: str
@@ -62,13 +62,13 @@ class FrameDriver(Protocol):
 class PolicyPlayer:
     """A policy in an environment that takes what it gives."""
 
-    def __init__(self, policy: Policy, env: gymnasium.Env[Any, Any]) -> None:
+    def __init__(self, policy: FrameDriver, env: gymnasium.Env[Any, Any]) -> None:
         self.policy, self.name = policy, policy.name
         self._box = _action_box(env)
         _check_fit(policy, env, self._box)
 
     def act(self, frame: np.ndarray) -> np.ndarray:
-        """See `FrameDriver.act`."""
+        """See `FramePlayer.act`."""
         return _to_box(self.policy.predict(frame[None])[0], self._box)
 
 
@@ -83,7 +83,7 @@ class StraightPlayer:
         self._action = _to_box(np.array([0.0, 0.3]), box) if _has_pedals(box) else _to_box(wanted, box)
 
     def act(self, frame: np.ndarray) -> np.ndarray:
-        """See `FrameDriver.act`."""
+        """See `FramePlayer.act`."""
         return self._action
 
 
@@ -96,11 +96,11 @@ class RandomPlayer:
         self._box, self._rng = _action_box(env), np.random.default_rng(0)
 
     def act(self, frame: np.ndarray) -> np.ndarray:
-        """See `FrameDriver.act`."""
+        """See `FramePlayer.act`."""
         return self._rng.uniform(self._box.low, self._box.high).astype(self._box.dtype)
 
 
-PLAYERS: dict[str, Callable[[gymnasium.Env[Any, Any]], FrameDriver]] = {
+PLAYERS: dict[str, Callable[[gymnasium.Env[Any, Any]], FramePlayer]] = {
     "straight": StraightPlayer,
     "random": RandomPlayer,
 }
@@ -118,7 +118,9 @@ def make_frame_env(name: str) -> gymnasium.Env[Any, Any]:
         reason = " ".join(str(error).split())
         raise DrivesimError(f"--env: {name!r} can't be made: {reason}") from error
     space = env.observation_space
-    if not (isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[2] == 3):
+    if not (
+        isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[2] == 3
+    ):
         raise DrivesimError(f"--env: expected frames, Box(0, 255, (height, width, 3), uint8); {name} gives {space}.")
     if not (isinstance(env.action_space, spaces.Box) and len(env.action_space.shape) == 1):
         raise DrivesimError(f"--env: expected a Box of numbers as action; {name} takes {env.action_space}.")
@@ -126,7 +128,7 @@ def make_frame_env(name: str) -> gymnasium.Env[Any, Any]:
 
 
 def evaluate_in_gym(
-    driver: FrameDriver,
+    driver: FramePlayer,
     env: gymnasium.Env[Any, Any],
     seeds: range,
     on_step: Callable[[float], None] | None = None,
@@ -167,7 +169,7 @@ def evaluate_in_gym(
     }
     driven = [*seeds][: len(returns)]
     name = "" if env.spec is None else env.spec.id
-    return GymEvaluation(driver.name, name, driven, returns, lengths, summary, mean_interval(values), complete)
+    return GymEvaluation(driver.name, name, driven, returns, lengths, summary, bootstrap_interval(values), complete)
 
 
 def _action_box(env: gymnasium.Env[Any, Any]) -> spaces.Box:
@@ -187,7 +189,7 @@ def _to_box(action: np.ndarray, box: spaces.Box) -> np.ndarray:
     return np.clip(action, box.low, box.high).astype(box.dtype)
 
 
-def _check_fit(policy: Policy, env: gymnasium.Env[Any, Any], box: spaces.Box) -> None:
+def _check_fit(policy: FrameDriver, env: gymnasium.Env[Any, Any], box: spaces.Box) -> None:
     """Refuse a policy that sees or does something else."""
     shape = (policy.camera.height, policy.camera.width, 3)
     if env.observation_space.shape != shape:

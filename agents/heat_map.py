@@ -1,5 +1,6 @@
 """Heat map: a metric by stress and severity, coloured by what the stress cost."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def draw_heat_map(robustness: Robustness, metrics: list[str], path: Path) -> Non
         scale = _full_scale(metric, worse)
         image = axis.imshow(worse, cmap="RdYlGn_r", vmin=-scale, vmax=scale, aspect="auto")
         for row, column in np.ndindex(values.shape):
-            text = metric.text(values[row, column])
+            text = metric.text(float(values[row, column]))
             strong = abs(np.nan_to_num(worse[row, column])) > 0.75 * scale
             axis.text(column, row, text, ha="center", va="center", fontsize=7, color="white" if strong else "black")
         axis.set_xticks(range(len(severities)), severities)
@@ -64,6 +65,6 @@ def _label(stress: Stress) -> str:
 
 def _divide_parts(axis: object, stresses: tuple[Stress, ...]) -> None:
     """Draw a line between the camera's stresses, the car's, the loop's and the start's."""
-    for row, (before, after) in enumerate(zip(stresses, stresses[1:], strict=False)):
+    for row, (before, after) in enumerate(pairwise(stresses)):
         if before.part != after.part:
             axis.axhline(row + 0.5, color="black", linewidth=1.2)  # type: ignore[attr-defined]

@@ -1,9 +1,9 @@
 """JUnit: an evaluation as test cases, for whatever shows those: one a track and one a requirement."""
 
 import math
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
+from xml.etree import ElementTree
 
 from agents.evaluation import Evaluation
 from agents.requirement import Outcome

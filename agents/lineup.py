@@ -1,55 +1,50 @@
 """Lineup: who is evaluated, and the course and the roads that are driven for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.driver import Driver, StraightDriver
-from agents.expert import ExpertDriver
-from agents.policy import Policy
+from agents.driver import Driver
+from agents.frame_driver import FrameDriver
+from agents.load_driver import BASELINES, load_driver
 from agents.rollout import Course
 from drivesim.errors import DrivesimError, check_name
 from drivesim.track import Track
 from drivesim.track_files import read_track
 from drivesim.world import World, WorldSource
 
-BASELINES: dict[str, Callable[[], Driver]] = {"expert": ExpertDriver, "straight": StraightDriver}
 
-
-def enter(name: str, environment: str, vehicle: str, device: str, threads: int) -> tuple[Driver, Course]:
-    """Return a driver and the course that it drives on.
+def line_up(
+    policies: Sequence[str], environment: str, vehicle: str, device: str, threads: int
+) -> list[tuple[Driver, Course]]:
+    """Return drivers, each with the course that it drives on, and none with another's name.
 
     Args:
-        name: A policy's folder, or a baseline.
+        policies: Folders, .onnx files, or baselines.
         environment: For baselines: `steer` or `drive`.
         vehicle: For baselines; a policy brings its own.
-        device: For the network.
+        device: For networks.
         threads: That draw.
     """
-    if name in BASELINES:
-        check_name("--environment", environment, ["steer", "drive"])
-        return BASELINES[name](), Course(has_pedal=environment == "drive", scenario={"vehicle": vehicle})
-    policy = load(name, device, list(BASELINES))
-    scenario: dict[str, Any] = {"vehicle": policy.vehicle, "control_hz": policy.config.control_hz}
-    has_pedal = "pedal" in policy.config.outputs
-    return policy, Course(has_pedal=has_pedal, camera=policy.camera, threads=threads, scenario=scenario)
+    if not policies:
+        raise DrivesimError(f"--policy: expected a policy's folder, or one of {', '.join(BASELINES)}; got none.")
+    check_name("--environment", environment, ["steer", "drive"])
+    entries = []
+    for who, name in zip(policies, _different_names(policies), strict=True):
+        driver = load_driver(who, device)
+        driver.name = name
+        entries.append((driver, course_of(driver, environment, vehicle, threads)))
+    return entries
 
 
-def load(name: str, device: str, baselines: list[str]) -> Policy:
-    """Load a policy, or say what else could have been named."""
-    if not Path(name).is_dir():
-        raise DrivesimError(
-            f"--policy: {name!r} is neither a policy's folder nor one of {', '.join(baselines)}. "
-            "Train one: python -m agents.train --data DIR --out DIR"
-        )
-    return Policy.load(name, device)
-
-
-def different_names(names: list[str]) -> list[str]:
-    """Return the names with a number behind those that occur again, so that every column has its own."""
-    return [
-        f"{name}-{names[: i + 1].count(name)}" if names[:i].count(name) else name for i, name in enumerate(names)
-    ]
+def course_of(driver: Driver, environment: str, vehicle: str, threads: int) -> Course:
+    """Return the course that a driver is made for; see `line_up`."""
+    if not isinstance(driver, FrameDriver):
+        return Course(has_pedal=environment == "drive", scenario={"vehicle": vehicle})
+    config = driver.config
+    scenario: dict[str, Any] = {"vehicle": driver.vehicle, "control_hz": config.control_hz}
+    has_pedal = "pedal" in config.outputs
+    return Course(has_pedal=has_pedal, camera=driver.camera, threads=threads, scenario=scenario)
 
 
 def generated_worlds(tracks: int, difficulty: str, first_seed: int, appearance: str) -> list[World]:
@@ -72,3 +67,15 @@ def worlds_of_files(paths: Sequence[Path], both_directions: bool, appearance: st
             if both_directions:
                 tracks.append(tracks[-1].reversed())
     return WorldSource(tracks, appearance=appearance).all()
+
+
+def _different_names(policies: Sequence[str]) -> list[str]:
+    """The last part of each path; with its folder where several are alike, as of the seeds of one training."""
+
+    def name(who: str, parts: int) -> str:
+        return who if who in BASELINES else "/".join(Path(who).resolve().parts[-parts:])
+
+    names = [name(who, 1) for who in policies]
+    if len(set(names)) < len(names):
+        names = [name(who, 2) for who in policies]
+    return [f"{each}-{names[:i].count(each) + 1}" if each in names[:i] else each for i, each in enumerate(names)]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.metric_table import METRICS, Metric
+from agents.intervals import bootstrap_interval
+from agents.metric_table import METRICS
 from agents.rollout import Drive
 from drivesim.geometry import Floats
 
@@ -21,9 +22,12 @@ INTERVENTION_DISTANCE = 1.0
 REVERSAL_CUTOFF = 0.6
 REVERSAL_GAP = 0.006
 
-# Of the bootstrap: resamples, and the interval's percentiles.
-_RESAMPLES = 2000
-_INTERVAL = (2.5, 97.5)
+_OF_TRACKS = tuple(metric for metric in METRICS.values() if metric.of)
+_SCALE = np.array([metric.scale for metric in _OF_TRACKS])
+_IS_MAXIMUM = np.array([metric.is_maximum for metric in _OF_TRACKS])
+
+# The metrics that tracks tell; the others are the clock's.
+METRICS_OF_TRACKS = tuple(metric.name for metric in _OF_TRACKS)
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def track_metrics(free: Drive, supervised: Drive | None, expert: Drive) -> dict[
     turned = np.degrees(np.abs(free.columns["heading_error"]))
     steering = free.columns["steering"]
     sideways = free.columns["speed"] * free.columns["yaw_rate"]
-    departures = len(departure_steps(free))
+    departures = len(free.departure_steps)
     speed = free.progress / free.elapsed
     unknown = float("nan")
     return {
@@ -98,12 +102,6 @@ def track_metrics(free: Drive, supervised: Drive | None, expert: Drive) -> dict[
         "mean_speed": speed,
         "progress_against_expert": speed / (expert.progress / expert.elapsed),
     }
-
-
-def departure_steps(free: Drive) -> np.ndarray:
-    """Return the steps after which a wheel was newly off the road: (D,) indices."""
-    left = free.departed & ~np.concatenate([[False], free.departed[:-1] & ~free.put_back[:-1]])
-    return np.flatnonzero(left)
 
 
 def steering_reversals(steering: Floats, dt: float, gap: float = REVERSAL_GAP) -> int:
@@ -143,39 +141,43 @@ def _rms(values: Floats) -> float:
     return float(np.sqrt(np.mean(np.square(values)))) if len(values) else 0.0
 
 
+def parts(tracks: Sequence[dict[str, float]]) -> Floats:
+    """Return what each track adds to each metric that is made of tracks: (N, 2, M), dividend and divisor.
+
+    `combine` makes the metrics of them, of all tracks or of any choice of them.
+    """
+    of = [[track[metric.of] for metric in _OF_TRACKS] for track in tracks]
+    over = [[track[metric.over] if metric.over else 1.0 for metric in _OF_TRACKS] for track in tracks]
+    return np.stack([np.array(of), np.array(over)], axis=1)
+
+
+def combine(some: Floats) -> Floats:
+    """Put parts of tracks (N, 2, M) together: means over tracks, the worst maximum, rates over all metres (M,)."""
+    quotients = _SCALE * some[:, 0].sum(axis=0) / np.maximum(some[:, 1].sum(axis=0), 1.0)
+    return np.where(_IS_MAXIMUM, some[:, 0].max(axis=0), quotients)
+
+
 def summary(tracks: Sequence[dict[str, float]]) -> dict[str, float]:
     """Put the metrics of several tracks together: means over tracks, the worst maximum, rates over all kilometres."""
-    return {name: statistic.value for name, statistic in statistics(tracks).items()}
+    return dict(zip(METRICS_OF_TRACKS, combine(parts(tracks)).tolist(), strict=True))
 
 
 def statistics(tracks: Sequence[dict[str, float]]) -> dict[str, Statistic]:
     """Put the metrics of several tracks together, with what is known of their spread.
 
-    The interval is the percentile bootstrap's (Efron & Tibshirani 1993, chapter 13) over tracks: 2,000 resamples of a
-    fixed seed, the same for every metric.
+    A maximum has no interval: other tracks drawn from the same ones can only make it smaller.
     """
-    drawn = np.random.default_rng(0).integers(len(tracks), size=(_RESAMPLES, len(tracks)))
-    return {metric.name: _statistic(metric, tracks, drawn) for metric in METRICS.values() if metric.of}
-
-
-def mean_interval(values: Floats) -> tuple[float, float]:
-    """Return the same interval of the mean of some values (N,)."""
-    drawn = np.random.default_rng(0).integers(len(values), size=(_RESAMPLES, len(values)))
-    low, high = np.percentile(values[drawn].mean(axis=1), _INTERVAL)
-    return float(low), float(high)
-
-
-def _statistic(metric: Metric, tracks: Sequence[dict[str, float]], drawn: np.ndarray) -> Statistic:
-    of = np.array([track[metric.of] for track in tracks])
-    over = np.array([track[metric.over] for track in tracks]) if metric.over else np.ones(len(tracks))
-    each = metric.scale * of / np.maximum(over, 1.0)
-    bad = 10 if metric.more_is_better else 90
-    tail = {
-        "worst_tenth": float(np.percentile(each, bad)),
-        "worst": float(each.min() if metric.more_is_better else each.max()),
-    }
-    if metric.is_maximum:
-        return Statistic(float(each.max()), **tail)
-    resampled = metric.scale * of[drawn].sum(axis=1) / np.maximum(over[drawn].sum(axis=1), 1.0)
-    low, high = np.percentile(resampled, _INTERVAL)
-    return Statistic(float(metric.scale * of.sum() / max(over.sum(), 1.0)), float(low), float(high), **tail)
+    some = parts(tracks)
+    low, high = bootstrap_interval(some, combine)
+    each = _SCALE * some[:, 0] / np.maximum(some[:, 1], 1.0)
+    found = {}
+    for i, (metric, value) in enumerate(zip(_OF_TRACKS, combine(some).tolist(), strict=True)):
+        has_interval = len(tracks) > 1 and not metric.is_maximum
+        found[metric.name] = Statistic(
+            value,
+            low=float(low[i]) if has_interval else None,
+            high=float(high[i]) if has_interval else None,
+            worst_tenth=float(np.percentile(each[:, i], 10 if metric.more_is_better else 90)),
+            worst=float(each[:, i].min() if metric.more_is_better else each[:, i].max()),
+        )
+    return found

@@ -65,7 +65,7 @@ class PilotNet(nn.Module):
 
 
 class BackboneNetwork(nn.Module):
-    """A backbone's features, and a head of one hidden layer.
+    """A backbone's features, and a head.
 
     Args:
         backbone: The feature extractor.
@@ -73,13 +73,20 @@ class BackboneNetwork(nn.Module):
         width: Of the frames, pixels.
         outputs: Number of action values.
         takes_speed: Whether it takes the car's speed too.
+        hidden: Width of the head's hidden layer; 0 for none.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, backbone: Backbone, height: int, width: int, outputs: int = 1, takes_speed: bool = False
+        self,
+        backbone: Backbone,
+        height: int,
+        width: int,
+        outputs: int = 1,
+        takes_speed: bool = False,
+        hidden: int = 100,
     ) -> None:
         super().__init__()
         self.features = backbone.module
@@ -89,9 +96,11 @@ class BackboneNetwork(nn.Module):
         with torch.no_grad():
             width_of_features = self.features.eval()(torch.zeros(1, 3, height, width)).shape[1]
         self.features.train()
-        self.head = nn.Sequential(
-            nn.Linear(width_of_features + takes_speed, 100), nn.ReLU(inplace=True), nn.Linear(100, outputs)
-        )
+        inputs = width_of_features + takes_speed
+        if hidden:
+            self.head = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, outputs))
+        else:
+            self.head = nn.Sequential(nn.Linear(inputs, outputs))
 
     def forward(self, frames: Tensor, speeds: Tensor | None = None) -> Tensor:
         """See `PilotNet.forward`."""

@@ -50,8 +50,19 @@ class Robustness:
         )
 
     def means(self) -> dict[str, float]:
-        """Return every metric's mean over all stresses and severities that were driven."""
+        """Return every metric's mean over all stresses and severities that were driven; nothing where none was."""
+        if not self.summaries:
+            return {}
         return {name: float(np.mean([values[name] for values in self.summaries.values()])) for name in METRICS}
+
+    def rows(self, metrics: Sequence[str]) -> list[dict[str, Any]]:
+        """Return some metrics as a report takes them: a row for every stress and severity, and those without stress."""
+        cells = [("none", severity, self.clean) for severity in self.severities]
+        cells += [(*cell, summary) for cell, summary in self.summaries.items()]
+        return [
+            {"stress": stress, "severity": severity, **{name: summary[name] for name in metrics}}
+            for stress, severity, summary in cells
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -61,7 +72,7 @@ class Robustness:
             "tracks": self.tracks,
             "seconds_a_track": self.seconds,
             "clean": self.clean,
-            "mean_over_stresses": self.means() if self.summaries else {},
+            "mean_over_stresses": self.means(),
             "stresses": [
                 {
                     "stress": stress.name,
@@ -115,9 +126,7 @@ def measure_robustness(
         if on_step is not None:
             on_step(len(summaries) / len(cells))
     limit = float("nan") if course.time_limit is None else course.time_limit
-    return Robustness(
-        driver.name, chosen, tuple(severities), len(worlds), limit, clean.summary, summaries, complete
-    )
+    return Robustness(driver.name, chosen, tuple(severities), len(worlds), limit, clean.summary, summaries, complete)
 
 
 def _evaluate_under(

@@ -14,10 +14,15 @@ from drivesim.geometry import Floats
 from drivesim.namespaces import NUMPY
 from drivesim.simulation import start_state, wheel_clearance
 from drivesim.vector_env import DriveVectorEnv, SteerVectorEnv
+from drivesim.vehicle import VehicleParams
 from drivesim.world import World
 
 # The injected noise forgets half of itself in this time, seconds.
 _NOISE_HALF_LIFE = 0.5
+
+# Noise of 1 makes no more lateral acceleration than a full turn of the preset `car`'s wheel (0.6 rad, wheelbase 2.7 m)
+# does at 10 m/s, m/s^2: faster, or with a shorter car, the same noise would throw the car off the road.
+_NOISE_ACCELERATION = 10.0**2 * 0.6 / 2.7
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ class Course:
         put_back_beyond: A car farther than this from the centreline is put back on it, metres, once it has been nearer;
             None never does.
         put_back_off_road: Whether a car with a wheel off the road is put back on the centreline.
-        noise: Standard deviation of the noise added to the driver's steering (DART, Laskey et al. 2017).
+        noise: Standard deviation of the noise added to the driver's steering (DART, Laskey et al. 2017); less where
+            the speed or a short wheelbase would make more of it, see `noise_share`.
         start_aside: How far beside the centreline the cars start, as a share of the room between wheel and edge; the
             first car to the left, the next to the right, and so on.
         start_turn: By how much they start turned away from the road, radians; the first to the left, and so on.
@@ -78,6 +84,12 @@ class Drive:
     def elapsed(self) -> float:
         """Seconds driven."""
         return len(self.put_back) * self.dt
+
+    @property
+    def departure_steps(self) -> np.ndarray:
+        """The steps at which a wheel left the road: (K,) int."""
+        before = np.concatenate([[False], self.departed[:-1] & ~self.put_back[:-1]])
+        return np.flatnonzero(self.departed & ~before)
 
 
 class DriveInterrupted(KeyboardInterrupt):
@@ -186,7 +198,7 @@ def _drive_all(
         wanted[cars] = driver.act(env, observation, cars)
         noise = _next_noise(noise, course, env.rules.dt, rng)
         applied = wanted.copy()
-        applied[:, 0] += noise
+        applied[:, 0] += noise * noise_share(env.state.vehicle.speed, env.rules.vehicle)
         before = _row(env)
         observation, _, terminated, truncated, info = env.step(applied)
         off_road = info["clearance"] < 0
@@ -272,6 +284,12 @@ def _next_noise(noise: Floats, course: Course, dt: float, rng: np.random.Generat
     return kept * noise + course.noise * np.sqrt(1 - kept**2) * rng.standard_normal(len(noise))
 
 
+def noise_share(speed: Floats, params: VehicleParams) -> Floats:
+    """Share of the noise that reaches the wheel at a speed (N,) m/s: its lateral acceleration stays bounded."""
+    full_turn = speed**2 * params.max_steering_angle / params.wheelbase
+    return _NOISE_ACCELERATION / np.maximum(full_turn, _NOISE_ACCELERATION)
+
+
 def lap_columns(a_drive: Drive) -> dict[str, np.ndarray]:
     """Return a drive's columns as a lap's."""
-    return {name: a_drive.columns[name] for name in LAP_SCHEMA.names}
+    return {name: a_drive.columns[name] for name in LAP_SCHEMA.names if name in a_drive.columns}

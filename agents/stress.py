@@ -12,7 +12,7 @@ from agents.disturbances import Disturbance, DroppedFrames, Lag, SteeringBias, S
 from agents.rollout import Course
 from drivesim.camera import Camera
 from drivesim.errors import check_name
-from drivesim.simulation import Rules
+from drivesim.scenario import Scenario
 from drivesim.vehicle import get_vehicle
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -92,7 +92,7 @@ def _slippery(course: Course, friction: float) -> Course:
 
 
 def _at_speed(course: Course, share: float) -> Course:
-    usual = course.scenario.get("cruise_speed", Rules().cruise_speed)
+    usual = course.scenario.get("cruise_speed", Scenario.cruise_speed)
     return replace(course, scenario={**course.scenario, "cruise_speed": usual * share})
 
 
@@ -338,7 +338,10 @@ def choose_stresses(names: list[str]) -> list[Stress]:
 
 def markdown_table() -> str:
     """Return the table of `docs/stress.md`."""
-    rows = ["| stress | part | what | unit | 1 | 2 | 3 | 4 | 5 | values from |", "|---|---|---|---|--:|--:|--:|--:|--:|---|"]
+    rows = [
+        "| stress | part | what | unit | 1 | 2 | 3 | 4 | 5 | values from |",
+        "|---|---|---|---|--:|--:|--:|--:|--:|---|",
+    ]
     for stress in _ALL:
         values = " | ".join(f"{value:g}" for value in stress.values)
         source = stress.source or "this project"

@@ -85,9 +85,7 @@ class _AsMounted:
         return getattr(self._env, name)
 
 
-def under_stress(
-    driver: Driver, course: Course, stress: Stress, severity: int, seed: int = 0
-) -> tuple[Driver, Course]:
+def under_stress(driver: Driver, course: Course, stress: Stress, severity: int, seed: int = 0) -> tuple[Driver, Course]:
     """Return the driver and the course as they are under a stress."""
     value = stress.values[severity - 1]
     known = None

@@ -19,11 +19,13 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from agents.backbone_files import load_features, summary_of
+from agents.backbones import CIFAR_CNN
 from agents.batch_picture import draw_batch
 from agents.devices import choose_device
 from agents.distributed import first_decides, join_group, leave_group, rank
 from agents.evaluation import quick_check
-from agents.networks import PILOTNET, build_network
+from agents.networks import PILOTNET, BackboneNetwork, build_network
 from agents.policy import Policy
 from agents.policy_config import INPUTS, PolicyConfig
 from agents.provenance import commit
@@ -50,9 +52,10 @@ class Args:
     out: Path
     """Folder for the policy; made new."""
     backbone: str = PILOTNET
-    """The network: pilotnet, resnet18, mobilenet_v3_small, mobilenet_v3_large, or a name of timm's."""
+    """The network: pilotnet, cifar-cnn, resnet18, mobilenet_v3_small, mobilenet_v3_large, or a name of timm's."""
     pretrained: str = "imagenet"
-    """Where a backbone's weights begin: imagenet or none; pilotnet's are always new."""
+    """Where a backbone's weights begin: imagenet, none, or a folder made by agents.pretrain; pilotnet's are always new,
+    and cifar-cnn's are without such a folder."""
     freeze: bool = False
     """Leave the backbone as it is and train the head alone."""
     camera: str = "topdown"
@@ -75,8 +78,8 @@ class Args:
     """Epochs in which the head of a pretrained backbone learns alone."""
     weight_decay: float = 1e-3
     """Of AdamW."""
-    averaging: float = 0.0
-    """Decay of a moving average of the weights, such as 0.99, which then drives; 0 for none."""
+    averaging: float = 0.99
+    """Decay of a moving average of the weights, which is what drives; 0 for none."""
     patience: int = 0
     """Stop after so many epochs without better driving; 0 for never."""
     balance: float = 0.0
@@ -120,30 +123,18 @@ class Args:
 def main(args: Args) -> None:
     """Train."""
     join_group(choose_device(args.device))  # A missing GPU is told before the laps are read.
-    _check(args)
+    check(args)
     console = Console(quiet=rank() > 0)
     laps, lost = read_laps(args.data)
     for sentence in lost:
         console.print(f"[yellow]{sentence}[/yellow]")
-    frames, policy = _frames(args, laps), _policy(args, laps)
     if args.show_batch is not None or args.overfit_batch:
-        return _look(args, frames, policy, console)
+        return _look(args, _frames(args, laps), _policy(args, laps), console)
+    training = make_training(args, laps)
+    steps = len(training.frames)
     console.print(
-        f"Learning from {len(laps)} laps, {len(frames)} recorded steps, "
-        f"{len(frames) / policy.config.control_hz / 60:.1f} minutes of driving"
-    )
-    first_decides(lambda: args.out.mkdir(parents=True, exist_ok=True))
-    training = Training(
-        policy,
-        frames,
-        _plan(args),
-        _validation(args, policy),
-        args.out,
-        args.seed,
-        {**_options(args), "laps": len(laps), "steps": len(frames)},
-        Augment(args.augment) if args.augment else None,
-        args.compile,
-        _logger(args),
+        f"Learning from {len(laps)} laps, {steps} recorded steps, "
+        f"{steps / training.policy.config.control_hz / 60:.1f} minutes of driving"
     )
     if args.resume:
         console.print(f"Going on at {training.resume()}")
@@ -159,14 +150,41 @@ def main(args: Args) -> None:
     console.print(f"Evaluate it: python -m agents.evaluate --policy {args.out} --tracks 100", soft_wrap=True)
 
 
-def _check(args: Args) -> None:
+def make_training(args: Args, laps: list[Lap]) -> Training:
+    """Make the training that the options ask for, and its folder."""
+    frames, policy = _frames(args, laps), _policy(args, laps)
+    first_decides(lambda: args.out.mkdir(parents=True, exist_ok=True))
+    return Training(
+        policy,
+        frames,
+        _plan(args),
+        _validation(args, policy),
+        args.out,
+        args.seed,
+        {**_options(args), "laps": len(laps), "steps": len(frames)},
+        Augment(args.augment) if args.augment else None,
+        args.compile,
+        _logger(args),
+    )
+
+
+def check(args: Args) -> None:
+    """Refuse options that can't be, before the laps are read.
+
+    Raises:
+        DrivesimError: Naming the option.
+    """
     taken = args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir()))
     if taken and rank() == 0 and not args.resume:
         raise DrivesimError(
             f"--out: {args.out} exists and is not empty. Choose another folder or remove it, or go on with --resume "
             "where a training was interrupted."
         )
-    check_name("--pretrained", args.pretrained, ["imagenet", "none"])
+    folder = _pretrained_folder(args)
+    if folder is None:
+        check_name("--pretrained", args.pretrained, ["imagenet", "none", "a folder made by agents.pretrain"])
+    else:
+        summary_of(folder, args.backbone)
     for name in ("sizes", "widths"):
         if not 1 <= getattr(args, name) <= 4:
             raise DrivesimError(f"{_option(name)}: expected a number from 1 to 4, got {getattr(args, name)}.")
@@ -184,8 +202,21 @@ def _check(args: Args) -> None:
     for name in ("balance", "augment", "averaging", "backbone_rate"):
         if not 0 <= getattr(args, name) <= 1:
             raise DrivesimError(f"{_option(name)}: expected a number from 0 to 1, got {getattr(args, name)}.")
-    if args.freeze and (args.backbone == PILOTNET or args.pretrained == "none"):
+    if args.freeze and _is_new(args):
         raise DrivesimError("--freeze: only a pretrained backbone has anything worth keeping. Leave --freeze out.")
+
+
+def _pretrained_folder(args: Args) -> Path | None:
+    """The folder that the backbone's weights come from, where they come from one."""
+    folder = Path(args.pretrained)
+    return folder if args.pretrained not in ("imagenet", "none") and folder.is_dir() else None
+
+
+def _is_new(args: Args) -> bool:
+    """Whether a network begins with new weights."""
+    if args.pretrained == "imagenet":
+        return args.backbone in (PILOTNET, CIFAR_CNN)
+    return args.pretrained == "none"
 
 
 def _option(name: str) -> str:
@@ -211,20 +242,25 @@ def _policy(args: Args, laps: list[Lap]) -> Policy:
         training=_provenance(args, laps),
     )
     torch.manual_seed(args.seed)
+    # A training that goes on brings its weights along.
+    begins = not _is_new(args) and not args.resume
+    folder = _pretrained_folder(args)
     network = build_network(
         args.backbone,
         camera.height,
         camera.width,
         len(config.outputs),
         config.takes_speed,
-        # A training that goes on brings its weights along.
-        imagenet=args.pretrained == "imagenet" and not args.resume,
+        imagenet=begins and folder is None,
     )
+    if begins and folder is not None:
+        assert isinstance(network, BackboneNetwork)
+        load_features(folder, network.features)
     return Policy(config, network, args.device)
 
 
 def _plan(args: Args) -> Plan:
-    from_scratch = args.backbone == PILOTNET or args.pretrained == "none"
+    from_scratch = _is_new(args)
     return Plan(
         epochs=args.epochs,
         samples=args.samples,
@@ -249,7 +285,9 @@ def _options(args: Args) -> dict[str, Any]:
     left_out = ["data", "out", "threads", "resume", "compile", "tensorboard", "show_batch", "overfit_batch"]
     if args.backbone == PILOTNET:
         left_out += ["pretrained", "freeze", "warm_up", "backbone_rate"]
-    return {name: value for name, value in asdict(args).items() if name not in left_out}
+    options = {name: value for name, value in asdict(args).items() if name not in left_out}
+    folder = _pretrained_folder(args)
+    return options if folder is None else options | {"pretrained": summary_of(folder, args.backbone)}
 
 
 def _provenance(args: Args, laps: list[Lap]) -> dict[str, object]:

@@ -36,7 +36,7 @@ class Scenario:
         off_road_margin: How far the car's centre may be outside the road's edge, metres.
         stall_time: Seconds without progress that end an episode.
         time_limit: Of an episode, seconds; None for what its laps take at 3 m/s.
-        wind: Of a steady wind that blows east: what it accelerates a car by, across its axis, m/s^2 (dynamic cars only).
+        wind: Of a steady wind that blows east: what it accelerates a dynamic car by, across its axis, m/s^2.
         threads: Threads that draw frames; None for one a core in a vector environment.
         render_mode: None, `rgb_array` or `human`.
     """

@@ -90,7 +90,7 @@ def test_an_unknown_backbone_is_answered_with_the_known_ones():
     with pytest.raises(DrivesimError) as caught:
         build_network("resnet81", 96, 96)
     message = str(caught.value)
-    assert "backbone: unknown name 'resnet81'. Known: pilotnet, resnet18" in message
+    assert "backbone: unknown name 'resnet81'. Known: pilotnet, cifar-cnn, resnet18" in message
     assert "close to it: " in message
 
 

@@ -191,7 +191,7 @@ def test_a_configuration_of_a_newer_format_is_refused_with_both_versions(folder)
 
 def test_an_unknown_backbone_is_answered_with_the_known_ones(folder):
     change_config(folder, backbone="hf-hub:somebody/something")
-    assert "backbone: unknown name 'hf-hub:somebody/something'. Known: pilotnet, resnet18" in refusal(folder)
+    assert "backbone: unknown name 'hf-hub:somebody/something'. Known: pilotnet, cifar-cnn, resnet18" in refusal(folder)
 
 
 @pytest.mark.parametrize(
