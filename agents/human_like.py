@@ -50,7 +50,7 @@ class Habits:
 
     near_distance: float = 8.0
     near_time: float = 0.9
-    far_time: float = 1.6
+    far_time: float = 1.3
     far_distance: float = 12.0
     far_weight: float = 0.65
     correction_rate: float = 0.3
@@ -60,7 +60,7 @@ class Habits:
     dead_zone_end: float = 0.3
     reaction_time: tuple[float, float] = (0.15, 0.2)
     arm_time_constant: float = 0.1
-    unsteadiness: float = 0.004
+    unsteadiness: float = 0.0043
     unsteadiness_half_life: float = 1.0
 
 
