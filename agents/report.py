@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -195,11 +196,12 @@ def _summary_rows(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
         return np.array([found.get(name, np.nan) for name in names])
 
     tracks = np.arange(count)
-    found = [bootstrap_interval(tracks, lambda picks, e=e: values(e, picks)) for e in evaluations]
-    differences = [
-        bootstrap_interval(tracks, lambda picks, e=e: values(e, picks) - values(evaluations[0], picks))
-        for e in evaluations[1:]
-    ]
+    found = [bootstrap_interval(tracks, partial(values, e)) for e in evaluations]
+
+    def gains(evaluation: Evaluation, picks: np.ndarray) -> np.ndarray:
+        return values(evaluation, picks) - values(evaluations[0], picks)
+
+    differences = [bootstrap_interval(tracks, partial(gains, e)) for e in evaluations[1:]]
     rows = []
     for i, name in enumerate(names):
         quantity, has_interval = _quantity(name), count > 1 and name not in _WITHOUT_INTERVAL
@@ -279,7 +281,7 @@ def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[st
                 autonomy_chart(np.array([metrics["autonomy"] for metrics in evaluation.tracks])),
             ),
         ],
-        "films": [_film(film, tracks[film.track]["name"]) for film in films],
+        "films": [_film(film, evaluation.drives[film.track].world.track.name) for film in films],
     }
 
 
