@@ -50,7 +50,7 @@ class Habits:
 
     near_distance: float = 8.0
     near_time: float = 0.9
-    far_time: float = 1.6
+    far_time: float = 1.3
     far_distance: float = 12.0
     far_weight: float = 0.65
     correction_rate: float = 0.3
@@ -60,7 +60,7 @@ class Habits:
     dead_zone_end: float = 0.3
     reaction_time: tuple[float, float] = (0.15, 0.2)
     arm_time_constant: float = 0.1
-    unsteadiness: float = 0.004
+    unsteadiness: float = 0.0043
     unsteadiness_half_life: float = 1.0
 
 
@@ -94,6 +94,10 @@ class HumanLikeDriver:
         self._rng = np.random.default_rng(seed)
         self._speeds = SpeedProfiles()
         self._env: weakref.ref[DriveVectorEnv] | None = None
+        # Of each car: (steps, 3, N) what was seen of late, (N,) the delay in steps, and what the person is about to do.
+        self._seen = np.zeros((0, 3, 0))
+        self._delay = np.zeros(0, np.int64)
+        self._will, self._arm, self._hand = np.zeros(0), np.zeros(0), np.zeros(0)
 
     def act(self, env: DriveVectorEnv, observation: Any, cars: np.ndarray) -> np.ndarray:
         """See `agents.driver.Driver.act`."""
@@ -101,7 +105,8 @@ class HumanLikeDriver:
         sight = look(env, habits)
         self._begin(env, sight)
         self._seen = np.concatenate([self._seen[1:], np.stack(sight)[None]])
-        then, before = (Sight(*self._seen[-self._delay - back, :, np.arange(env.num_envs)].T) for back in (0, 1))
+        everyone = np.arange(env.num_envs)
+        then, before = (Sight(*self._seen[-self._delay - back, :, everyone].T) for back in (0, 1))
         speed = env.state.vehicle.speed
         turn = habits.far_weight * (then.far - before.far) + (1 - habits.far_weight) * (then.near - before.near)
         near, _ = distances(speed, habits)
@@ -173,9 +178,11 @@ def look(env: DriveVectorEnv, habits: Habits) -> Sight:
     """Return what the drivers of all cars see."""
     vehicle, params = env.state.vehicle, env.rules.vehicle
     near, far = distances(vehicle.speed, habits)
-    arcs = []
-    for ahead in (far, near):
+
+    def arc_to(ahead: Floats) -> Floats:
         x, y, _ = centerline_at(env.road, env.state.s - params.cg_to_rear + ahead, NUMPY)
-        arcs.append(pursuit_curvature(env.poses, np.column_stack([x, y]), params))
+        return pursuit_curvature(env.poses, np.column_stack([x, y]), params)
+
+    to_near = arc_to(near)
     own = vehicle.yaw_rate / np.maximum(vehicle.speed, 1.0)
-    return Sight(*arcs, miss=(arcs[1] - own) * near**2 / 2)
+    return Sight(arc_to(far), to_near, (to_near - own) * near**2 / 2)

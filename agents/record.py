@@ -111,8 +111,8 @@ def main(args: Args) -> None:
     )
     if departed:
         console.print(
-            f"[yellow]{departed} of {args.laps} laps left the road: {marked} steps, from {_BEFORE_DEPARTURE:g} s before "
-            "a lap's first departure on, are marked bad and not trained on.[/yellow]",
+            f"[yellow]{departed} of {args.laps} laps left the road: {marked} steps, from {_BEFORE_DEPARTURE:g} s "
+            "before a lap's first departure on, are marked bad and not trained on.[/yellow]",
             soft_wrap=True,
         )
     console.print(

@@ -54,7 +54,7 @@ class LapWriter:
         self._rows_a_flush = max(1, int(info.control_hz * FLUSH_SECONDS))
         self._rows: list[tuple[float, ...]] = []
         self._marks: list[tuple[int, int, int]] = []
-        self._size, self._failed = 0, False
+        self._size, self._saved, self._failed = 0, 0, False
         self._steps, self._time, self._clock = 0, -float("inf"), time.monotonic()
 
     def __len__(self) -> int:
@@ -120,12 +120,21 @@ class LapWriter:
                 self._flush()
                 self._stream.close()
                 self._write()
-                write_lap(self.path, read_lap(self._partial))
+                self._make_whole()
                 self.discard()
         finally:
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1
+
+    def _make_whole(self) -> None:
+        try:
+            write_lap(self.path, read_lap(self._partial))
+        except DrivesimError as error:
+            raise DrivesimError(
+                f"{error} All {self._steps} steps of the lap are kept in {self._partial.name}: the next recording into "
+                "this folder makes it whole."
+            ) from error
 
     def discard(self) -> None:
         """Remove what was recorded of a lap that is not closed yet."""
@@ -171,10 +180,11 @@ class LapWriter:
                 raise
             self._failed = True
             raise DrivesimError(
-                f"{self._partial}: cannot write ({error.strerror}); the lap up to its last second is kept there. "
-                "Make room: the next recording into this folder turns it into a whole file."
+                f"{self._partial}: cannot write ({error.strerror}); {self._saved} of the lap's {self._steps} steps are "
+                "kept there. Make room: the next recording into this folder turns it into a whole file."
             ) from error
         self._size, self._clock = self._size + len(data), time.monotonic()
+        self._saved = self._steps - len(self._rows)
 
 
 def recover(folder: Path | str) -> list[str]:
