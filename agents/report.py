@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +16,7 @@ from agents.evaluation import Evaluation
 from agents.intervals import bootstrap_interval
 from agents.metrics import METRICS, summary
 from agents.provenance import commit
+from agents.quantities import Quantity, quantity_of
 from agents.report_drawings import ERROR_STEPS, autonomy_chart, error_chart, track_map
 from agents.report_videos import Film
 from drivesim.errors import DrivesimError
@@ -30,75 +30,6 @@ _WITHOUT_INTERVAL = ("cross_track_error_max",)
 
 _TILES = ("autonomy", "tracks_without_departure", "cross_track_error_mean", "progress_against_expert")
 
-
-@dataclass(frozen=True)
-class Quantity:
-    """How a metric is written.
-
-    Attributes:
-        label: Its name in words.
-        unit: Its unit; empty for none.
-        digits: After the decimal point.
-        is_share: Whether it is written in per cent.
-        meaning: One sentence; empty where the label says it.
-        short: Its name where there is little room; empty for the label.
-    """
-
-    label: str
-    unit: str = ""
-    digits: int = 3
-    is_share: bool = False
-    meaning: str = ""
-    short: str = ""
-
-    def text(self, value: float, signed: bool = False) -> str:
-        """Write a value, without its unit."""
-        if not np.isfinite(value):
-            return "–"
-        number = f"{100 * value if self.is_share else value:{'+' if signed else ''}.{self.digits}f}"
-        # A true minus sign is as wide as the plus.
-        return number.replace("-", "−") + ("%" if self.is_share else "")
-
-
-_QUANTITIES = {
-    "autonomy": Quantity(
-        "Autonomy", meaning="1 − 6 s × interventions / seconds driven; one at 1 m from the centreline."
-    ),
-    "interventions": Quantity("Interventions", digits=0),
-    "interventions_per_km": Quantity(
-        "Interventions", "per km", meaning="The car is put back at 1 m from the centreline."
-    ),
-    "departures": Quantity("Departures", digits=0),
-    "departures_per_km": Quantity(
-        "Departures", "per km", meaning="A wheel leaves the road, driven without interventions."
-    ),
-    "tracks_without_departure": Quantity("Tracks without a departure", digits=1, is_share=True),
-    "lap_completed": Quantity("Lap", digits=0, meaning="Completed without a departure."),
-    "laps_completed": Quantity("Laps completed", digits=1, is_share=True, meaning="Without a departure."),
-    "cross_track_error_mean": Quantity(
-        "Distance to the centreline",
-        "m",
-        meaning="Mean over a track's steps, then over tracks.",
-        short="Distance, mean",
-    ),
-    "cross_track_error_p95": Quantity(
-        "Distance, 95th percentile", "m", meaning="Mean over tracks.", short="Distance, 95%"
-    ),
-    "cross_track_error_max": Quantity(
-        "Distance, largest", "m", 2, meaning="The worst moment of all tracks.", short="Distance, largest"
-    ),
-    "steering_change": Quantity(
-        "Steering change", "per s", meaning="Mean change of the action, which is from −1 to 1."
-    ),
-    "mean_speed": Quantity("Speed", "m/s", 2),
-    "progress_against_expert": Quantity(
-        "Progress against the expert",
-        short="Against the expert",
-        meaning="Metres a second, as a ratio to the scripted expert's on the same tracks.",
-    ),
-    "distance": Quantity("Driven", "m", 0),
-    "elapsed": Quantity("Time", "s", 1),
-}
 
 _COLUMNS = (
     "autonomy",
@@ -168,7 +99,7 @@ def render_report(
         track_count=len(first_names),
         rows=rows,
         tiles=[row for name in _TILES for row in rows if row["name"] == name],
-        columns=[{"name": name, "quantity": _quantity(name)} for name in _COLUMNS],
+        columns=[{"name": name, "quantity": quantity_of(name)} for name in _COLUMNS],
         policies=[_policy(name, evaluation, some) for (name, evaluation), some in zip(evaluations, films, strict=True)],
         error_steps=ERROR_STEPS,
         heat_maps=_heat_maps(stress),
@@ -182,10 +113,6 @@ def _track_names(evaluation: Evaluation) -> list[str]:
     return [driven.world.track.name for driven in evaluation.drives]
 
 
-def _quantity(name: str) -> Quantity:
-    return _QUANTITIES.get(name, Quantity(name.replace("_", " ").capitalize()))
-
-
 def _summary_rows(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """Each metric with its interval over tracks, and with its paired difference from the first evaluation's."""
     names = [name for name in evaluations[0].summary if _is_number(evaluations[0].summary[name])]
@@ -195,16 +122,15 @@ def _summary_rows(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
         found = summary([evaluation.tracks[i] for i in picks])
         return np.array([found.get(name, np.nan) for name in names])
 
-    tracks = np.arange(count)
-    found = [bootstrap_interval(tracks, partial(values, e)) for e in evaluations]
-
-    def gains(evaluation: Evaluation, picks: np.ndarray) -> np.ndarray:
+    def values_less_first(evaluation: Evaluation, picks: np.ndarray) -> np.ndarray:
         return values(evaluation, picks) - values(evaluations[0], picks)
 
-    differences = [bootstrap_interval(tracks, partial(gains, e)) for e in evaluations[1:]]
+    tracks = np.arange(count)
+    found = [bootstrap_interval(tracks, partial(values, evaluation)) for evaluation in evaluations]
+    differences = [bootstrap_interval(tracks, partial(values_less_first, other)) for other in evaluations[1:]]
     rows = []
     for i, name in enumerate(names):
-        quantity, has_interval = _quantity(name), count > 1 and name not in _WITHOUT_INTERVAL
+        quantity, has_interval = quantity_of(name), count > 1 and name not in _WITHOUT_INTERVAL
         cells = [
             {
                 "text": quantity.text(evaluation.summary[name]),
@@ -243,10 +169,10 @@ def _verdict(name: str, low: float, high: float) -> str:
 
 def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[str, Any]:
     """What the page shows of one evaluation."""
-    tracks = []
+    tracks: list[dict[str, Any]] = []
     for driven, metrics in zip(evaluation.drives, evaluation.tracks, strict=True):
         track_name = driven.world.track.name
-        error = _quantity("cross_track_error_mean").text(metrics["cross_track_error_mean"])
+        error = quantity_of("cross_track_error_mean").text(metrics["cross_track_error_mean"])
         tracks.append(
             {
                 "name": track_name,
@@ -258,7 +184,7 @@ def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[st
                     (quantity.label, f"{_cell(key, value)} {quantity.unit}".strip())
                     for key, value in metrics.items()
                     if _is_number(value) and key != "supervised_distance"
-                    for quantity in [_quantity(key)]
+                    for quantity in [quantity_of(key)]
                 ],
             }
         )
@@ -281,14 +207,14 @@ def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[st
                 autonomy_chart(np.array([metrics["autonomy"] for metrics in evaluation.tracks])),
             ),
         ],
-        "films": [_film(film, evaluation.drives[film.track].world.track.name) for film in films],
+        "films": [_film(film, tracks[film.track]["name"]) for film in films],
     }
 
 
 def _cell(name: str, value: float) -> str:
     if name == "lap_completed":
         return "yes" if value else "no"
-    return _quantity(name).text(value)
+    return quantity_of(name).text(value)
 
 
 def _film(film: Film, track_name: str) -> dict[str, Any]:
@@ -308,7 +234,7 @@ def _heat_maps(stress: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         found = {(_stress_label(row), row["severity"]): float(row[name]) for row in stress if name in row}
         maps.append(
             {
-                "quantity": _quantity(name),
+                "quantity": quantity_of(name),
                 "severities": severities,
                 "rows": [(label, [_heat(name, found, label, severity) for severity in severities]) for label in labels],
             }
@@ -333,7 +259,7 @@ def _heat(name: str, found: Mapping[tuple[str, Any], float], label: str, severit
         low = 0.0
     share = (value - low) / max(high - low, 1e-9)
     bad = float(np.clip(1 - share if METRICS[name] else share, 0.0, 1.0)) if np.isfinite(value) else 1.0
-    return {"text": _quantity(name).text(value), "bad": bad}
+    return {"text": quantity_of(name).text(value), "bad": bad}
 
 
 def _short(revision: str) -> str:
