@@ -1,8 +1,8 @@
 """Report: an evaluation as one HTML file that needs nothing else: no server, no network, no other file."""
 
+import math
 import platform
 from collections.abc import Mapping, Sequence
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from markupsafe import Markup
 import drivesim
 from agents.evaluation import Evaluation
 from agents.intervals import bootstrap_interval
-from agents.metrics import METRICS, summary
+from agents.metric_table import METRICS, Metric
+from agents.metrics import METRICS_OF_TRACKS, combine, parts
 from agents.provenance import commit
-from agents.quantities import Quantity, quantity_of
 from agents.report_drawings import ERROR_STEPS, autonomy_chart, error_chart, track_map
 from agents.report_videos import Film
 from drivesim.errors import DrivesimError
@@ -25,11 +25,20 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 _PACKAGES = ("numpy", "opencv-python-headless", "torch", "gymnasium")
 
-# The largest of all is no mean: resampled tracks can only make it smaller.
-_WITHOUT_INTERVAL = ("cross_track_error_max",)
-
 _TILES = ("autonomy", "tracks_without_departure", "cross_track_error_mean", "progress_against_expert")
 
+
+# What the page tells of a single track besides.
+_OF_A_TRACK = {
+    metric.name: metric
+    for metric in (
+        Metric("interventions", "interventions", "", 0, False, "the car was put back at 1 m from the centreline"),
+        Metric("departures", "departures", "", 0, False, "a wheel left the road"),
+        Metric("lap_completed", "lap", "", 0, True, "completed without a departure"),
+        Metric("distance", "driven", "m", 0, True, ""),
+        Metric("elapsed", "time", "s", 1, False, ""),
+    )
+}
 
 _COLUMNS = (
     "autonomy",
@@ -99,7 +108,7 @@ def render_report(
         track_count=len(first_names),
         rows=rows,
         tiles=[row for name in _TILES for row in rows if row["name"] == name],
-        columns=[{"name": name, "quantity": quantity_of(name)} for name in _COLUMNS],
+        columns=[{"name": name, "quantity": _quantity(name)} for name in _COLUMNS],
         policies=[_policy(name, evaluation, some) for (name, evaluation), some in zip(evaluations, films, strict=True)],
         error_steps=ERROR_STEPS,
         heat_maps=_heat_maps(stress),
@@ -113,40 +122,48 @@ def _track_names(evaluation: Evaluation) -> list[str]:
     return [driven.world.track.name for driven in evaluation.drives]
 
 
+def _quantity(name: str) -> Metric:
+    known = METRICS.get(name) or _OF_A_TRACK.get(name)
+    return known or Metric(name, name.replace("_", " "), "", 3, True, "")
+
+
+def _text(quantity: Metric, value: float, signed: bool = False) -> str:
+    """Write a value, without its unit."""
+    sign = "+" if signed and math.isfinite(value) and not math.copysign(1, value) < 0 else ""
+    # A true minus sign is as wide as the plus.
+    return sign + quantity.text(value).replace("-", "−")
+
+
 def _summary_rows(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """Each metric with its interval over tracks, and with its paired difference from the first evaluation's."""
     names = [name for name in evaluations[0].summary if _is_number(evaluations[0].summary[name])]
     count = len(evaluations[0].tracks)
+    some = np.stack([parts(evaluation.tracks) for evaluation in evaluations], axis=1)
 
-    def values(evaluation: Evaluation, picks: np.ndarray) -> np.ndarray:
-        found = summary([evaluation.tracks[i] for i in picks])
-        return np.array([found.get(name, np.nan) for name in names])
+    def values(picked: np.ndarray) -> np.ndarray:
+        found = np.array([combine(picked[:, i]) for i in range(len(evaluations))])
+        return np.stack([found, found - found[0]])
 
-    def values_less_first(evaluation: Evaluation, picks: np.ndarray) -> np.ndarray:
-        return values(evaluation, picks) - values(evaluations[0], picks)
-
-    tracks = np.arange(count)
-    found = [bootstrap_interval(tracks, partial(values, evaluation)) for evaluation in evaluations]
-    differences = [bootstrap_interval(tracks, partial(values_less_first, other)) for other in evaluations[1:]]
+    low, high = bootstrap_interval(some, values)
     rows = []
-    for i, name in enumerate(names):
-        quantity, has_interval = quantity_of(name), count > 1 and name not in _WITHOUT_INTERVAL
-        cells = [
-            {
-                "text": quantity.text(evaluation.summary[name]),
-                "interval": _interval(quantity, low[i], high[i]) if has_interval else "",
-            }
-            for evaluation, (low, high) in zip(evaluations, found, strict=True)
-        ]
-        compared = [
-            {
-                "text": quantity.text(evaluation.summary[name] - evaluations[0].summary[name], signed=True),
-                "interval": _interval(quantity, low[i], high[i], signed=True) if has_interval else "",
-                "verdict": _verdict(name, low[i], high[i]) if has_interval else "",
-            }
-            for evaluation, (low, high) in zip(evaluations[1:], differences, strict=True)
-        ]
-        rows.append({"name": name, "quantity": quantity, "cells": cells, "differences": compared})
+    for name in names:
+        quantity = _quantity(name)
+        has_interval = count > 1 and name in METRICS_OF_TRACKS and not quantity.is_maximum
+        at = METRICS_OF_TRACKS.index(name) if has_interval else 0
+        cells, compared = [], []
+        for i, evaluation in enumerate(evaluations):
+            interval = _interval(quantity, low[0, i, at], high[0, i, at]) if has_interval else ""
+            cells.append({"text": _text(quantity, evaluation.summary[name]), "interval": interval})
+            difference = evaluation.summary[name] - evaluations[0].summary[name]
+            ends = low[1, i, at], high[1, i, at]
+            compared.append(
+                {
+                    "text": _text(quantity, difference, signed=True),
+                    "interval": _interval(quantity, *ends, signed=True) if has_interval else "",
+                    "verdict": _verdict(name, *ends) if has_interval else "",
+                }
+            )
+        rows.append({"name": name, "quantity": quantity, "cells": cells, "differences": compared[1:]})
     return rows
 
 
@@ -154,25 +171,25 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float | np.number)
 
 
-def _interval(quantity: Quantity, low: float, high: float, signed: bool = False) -> str:
+def _interval(quantity: Metric, low: float, high: float, signed: bool = False) -> str:
     if not (np.isfinite(low) and np.isfinite(high)):
         return ""
-    return f"{quantity.text(low, signed).removesuffix('%')} to {quantity.text(high, signed)}"
+    return f"{_text(quantity, low, signed).removesuffix('%')} to {_text(quantity, high, signed)}"
 
 
 def _verdict(name: str, low: float, high: float) -> str:
     """`better` or `worse` where the interval of the difference leaves out 0."""
     if name not in METRICS or not (low > 0 or high < 0):
         return ""
-    return "better" if (low > 0) == METRICS[name] else "worse"
+    return "better" if (low > 0) == METRICS[name].more_is_better else "worse"
 
 
 def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[str, Any]:
     """What the page shows of one evaluation."""
-    tracks: list[dict[str, Any]] = []
+    tracks = []
     for driven, metrics in zip(evaluation.drives, evaluation.tracks, strict=True):
         track_name = driven.world.track.name
-        error = quantity_of("cross_track_error_mean").text(metrics["cross_track_error_mean"])
+        error = _text(_quantity("cross_track_error_mean"), metrics["cross_track_error_mean"])
         tracks.append(
             {
                 "name": track_name,
@@ -181,10 +198,10 @@ def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[st
                 "map": track_map(driven, f"{track_name}: {error} m from the centreline"),
                 "values": {column: _cell(column, metrics.get(column, np.nan)) for column in _COLUMNS},
                 "details": [
-                    (quantity.label, f"{_cell(key, value)} {quantity.unit}".strip())
+                    (quantity.heading, f"{_cell(key, value)} {quantity.unit}".strip())
                     for key, value in metrics.items()
-                    if _is_number(value) and key != "supervised_distance"
-                    for quantity in [quantity_of(key)]
+                    if _is_number(value) and key not in ("supervised_distance", "without_departure")
+                    for quantity in [_quantity(key)]
                 ],
             }
         )
@@ -199,7 +216,7 @@ def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[st
         "kilometres": sum(metrics["distance"] for metrics in evaluation.tracks) / 1000,
         "minutes": sum(metrics["elapsed"] for metrics in evaluation.tracks) / 60,
         "departed": sum(metrics["departures"] > 0 for metrics in evaluation.tracks),
-        "interventions": round(sum(metrics["interventions"] for metrics in evaluation.tracks)),
+        "interventions": round(np.nansum([metrics["interventions"] for metrics in evaluation.tracks])),
         "charts": [
             ("Distance to the centreline, share of the driven time", error_chart(evaluation.drives)),
             (
@@ -207,14 +224,14 @@ def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[st
                 autonomy_chart(np.array([metrics["autonomy"] for metrics in evaluation.tracks])),
             ),
         ],
-        "films": [_film(film, tracks[film.track]["name"]) for film in films],
+        "films": [_film(film, evaluation.drives[film.track].world.track.name) for film in films],
     }
 
 
 def _cell(name: str, value: float) -> str:
     if name == "lap_completed":
         return "yes" if value else "no"
-    return quantity_of(name).text(value)
+    return _text(_quantity(name), value)
 
 
 def _film(film: Film, track_name: str) -> dict[str, Any]:
@@ -234,7 +251,7 @@ def _heat_maps(stress: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         found = {(_stress_label(row), row["severity"]): float(row[name]) for row in stress if name in row}
         maps.append(
             {
-                "quantity": quantity_of(name),
+                "quantity": _quantity(name),
                 "severities": severities,
                 "rows": [(label, [_heat(name, found, label, severity) for severity in severities]) for label in labels],
             }
@@ -253,13 +270,12 @@ def _heat(name: str, found: Mapping[tuple[str, Any], float], label: str, severit
     value = found[label, severity]
     values = np.array(list(found.values()))
     # A share is judged by itself; what has no upper end by the worst that came.
-    is_share = name in ("autonomy", "tracks_without_departure", "laps_completed")
-    low, high = (0.0, 1.0) if is_share else (float(np.nanmin(values)), float(np.nanmax(values)))
-    if not METRICS[name]:
+    low, high = (0.0, 1.0) if METRICS[name].is_bounded else (float(np.nanmin(values)), float(np.nanmax(values)))
+    if not METRICS[name].more_is_better:
         low = 0.0
     share = (value - low) / max(high - low, 1e-9)
-    bad = float(np.clip(1 - share if METRICS[name] else share, 0.0, 1.0)) if np.isfinite(value) else 1.0
-    return {"text": quantity_of(name).text(value), "bad": bad}
+    bad = float(np.clip(1 - share if METRICS[name].more_is_better else share, 0.0, 1.0)) if np.isfinite(value) else 1.0
+    return {"text": _text(_quantity(name), value), "bad": bad}
 
 
 def _short(revision: str) -> str:
