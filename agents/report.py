@@ -2,8 +2,6 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -195,13 +193,7 @@ def _summary_rows(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
         found = summary([evaluation.tracks[i] for i in picks])
         return np.array([found.get(name, np.nan) for name in names])
 
-    tracks = np.arange(count)
-    found = [bootstrap_interval(tracks, partial(values, e)) for e in evaluations]
-
-    def gains(evaluation: Evaluation, picks: np.ndarray) -> np.ndarray:
-        return values(evaluation, picks) - values(evaluations[0], picks)
-
-    differences = [bootstrap_interval(tracks, partial(gains, e)) for e in evaluations[1:]]
+    low, high = bootstrap_interval(some, values)
     rows = []
     for i, name in enumerate(names):
         quantity, has_interval = _quantity(name), count > 1 and name not in _WITHOUT_INTERVAL
