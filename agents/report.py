@@ -1,5 +1,6 @@
 """Report: an evaluation as one HTML file that needs nothing else: no server, no network, no other file."""
 
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -13,7 +14,8 @@ from markupsafe import Markup
 import drivesim
 from agents.evaluation import Evaluation
 from agents.intervals import bootstrap_interval
-from agents.metrics import METRICS, summary
+from agents.metric_table import METRICS, Metric
+from agents.metrics import METRICS_OF_TRACKS, combine, parts
 from agents.provenance import commit
 from agents.report_drawings import ERROR_STEPS, autonomy_chart, error_chart, track_map
 from agents.report_videos import Film
@@ -23,79 +25,19 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 _PACKAGES = ("numpy", "opencv-python-headless", "torch", "gymnasium")
 
-# The largest of all is no mean: resampled tracks can only make it smaller.
-_WITHOUT_INTERVAL = ("cross_track_error_max",)
-
 _TILES = ("autonomy", "tracks_without_departure", "cross_track_error_mean", "progress_against_expert")
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """How a metric is written.
-
-    Attributes:
-        label: Its name in words.
-        unit: Its unit; empty for none.
-        digits: After the decimal point.
-        is_share: Whether it is written in per cent.
-        meaning: One sentence; empty where the label says it.
-        short: Its name where there is little room; empty for the label.
-    """
-
-    label: str
-    unit: str = ""
-    digits: int = 3
-    is_share: bool = False
-    meaning: str = ""
-    short: str = ""
-
-    def text(self, value: float, signed: bool = False) -> str:
-        """Write a value, without its unit."""
-        if not np.isfinite(value):
-            return "–"
-        number = f"{100 * value if self.is_share else value:{'+' if signed else ''}.{self.digits}f}"
-        # A true minus sign is as wide as the plus.
-        return number.replace("-", "−") + ("%" if self.is_share else "")
-
-
-_QUANTITIES = {
-    "autonomy": Quantity(
-        "Autonomy", meaning="1 − 6 s × interventions / seconds driven; one at 1 m from the centreline."
-    ),
-    "interventions": Quantity("Interventions", digits=0),
-    "interventions_per_km": Quantity(
-        "Interventions", "per km", meaning="The car is put back at 1 m from the centreline."
-    ),
-    "departures": Quantity("Departures", digits=0),
-    "departures_per_km": Quantity(
-        "Departures", "per km", meaning="A wheel leaves the road, driven without interventions."
-    ),
-    "tracks_without_departure": Quantity("Tracks without a departure", digits=1, is_share=True),
-    "lap_completed": Quantity("Lap", digits=0, meaning="Completed without a departure."),
-    "laps_completed": Quantity("Laps completed", digits=1, is_share=True, meaning="Without a departure."),
-    "cross_track_error_mean": Quantity(
-        "Distance to the centreline",
-        "m",
-        meaning="Mean over a track's steps, then over tracks.",
-        short="Distance, mean",
-    ),
-    "cross_track_error_p95": Quantity(
-        "Distance, 95th percentile", "m", meaning="Mean over tracks.", short="Distance, 95%"
-    ),
-    "cross_track_error_max": Quantity(
-        "Distance, largest", "m", 2, meaning="The worst moment of all tracks.", short="Distance, largest"
-    ),
-    "steering_change": Quantity(
-        "Steering change", "per s", meaning="Mean change of the action, which is from −1 to 1."
-    ),
-    "mean_speed": Quantity("Speed", "m/s", 2),
-    "progress_against_expert": Quantity(
-        "Progress against the expert",
-        short="Against the expert",
-        meaning="Metres a second, as a ratio to the scripted expert's on the same tracks.",
-    ),
-    "distance": Quantity("Driven", "m", 0),
-    "elapsed": Quantity("Time", "s", 1),
+# What the page tells of a single track besides.
+_OF_A_TRACK = {
+    metric.name: metric
+    for metric in (
+        Metric("interventions", "interventions", "", 0, False, "the car was put back at 1 m from the centreline"),
+        Metric("departures", "departures", "", 0, False, "a wheel left the road"),
+        Metric("lap_completed", "lap", "", 0, True, "completed without a departure"),
+        Metric("distance", "driven", "m", 0, True, ""),
+        Metric("elapsed", "time", "s", 1, False, ""),
+    )
 }
 
 _COLUMNS = (
@@ -180,39 +122,48 @@ def _track_names(evaluation: Evaluation) -> list[str]:
     return [driven.world.track.name for driven in evaluation.drives]
 
 
-def _quantity(name: str) -> Quantity:
-    return _QUANTITIES.get(name, Quantity(name.replace("_", " ").capitalize()))
+def _quantity(name: str) -> Metric:
+    known = METRICS.get(name) or _OF_A_TRACK.get(name)
+    return known or Metric(name, name.replace("_", " "), "", 3, True, "")
+
+
+def _text(quantity: Metric, value: float, signed: bool = False) -> str:
+    """Write a value, without its unit."""
+    sign = "+" if signed and math.isfinite(value) and not math.copysign(1, value) < 0 else ""
+    # A true minus sign is as wide as the plus.
+    return sign + quantity.text(value).replace("-", "−")
 
 
 def _summary_rows(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """Each metric with its interval over tracks, and with its paired difference from the first evaluation's."""
     names = [name for name in evaluations[0].summary if _is_number(evaluations[0].summary[name])]
     count = len(evaluations[0].tracks)
+    some = np.stack([parts(evaluation.tracks) for evaluation in evaluations], axis=1)
 
-    def values(evaluation: Evaluation, picks: np.ndarray) -> np.ndarray:
-        found = summary([evaluation.tracks[i] for i in picks])
-        return np.array([found.get(name, np.nan) for name in names])
+    def values(picked: np.ndarray) -> np.ndarray:
+        found = np.array([combine(picked[:, i]) for i in range(len(evaluations))])
+        return np.stack([found, found - found[0]])
 
     low, high = bootstrap_interval(some, values)
     rows = []
-    for i, name in enumerate(names):
-        quantity, has_interval = _quantity(name), count > 1 and name not in _WITHOUT_INTERVAL
-        cells = [
-            {
-                "text": quantity.text(evaluation.summary[name]),
-                "interval": _interval(quantity, low[i], high[i]) if has_interval else "",
-            }
-            for evaluation, (low, high) in zip(evaluations, found, strict=True)
-        ]
-        compared = [
-            {
-                "text": quantity.text(evaluation.summary[name] - evaluations[0].summary[name], signed=True),
-                "interval": _interval(quantity, low[i], high[i], signed=True) if has_interval else "",
-                "verdict": _verdict(name, low[i], high[i]) if has_interval else "",
-            }
-            for evaluation, (low, high) in zip(evaluations[1:], differences, strict=True)
-        ]
-        rows.append({"name": name, "quantity": quantity, "cells": cells, "differences": compared})
+    for name in names:
+        quantity = _quantity(name)
+        has_interval = count > 1 and name in METRICS_OF_TRACKS and not quantity.is_maximum
+        at = METRICS_OF_TRACKS.index(name) if has_interval else 0
+        cells, compared = [], []
+        for i, evaluation in enumerate(evaluations):
+            interval = _interval(quantity, low[0, i, at], high[0, i, at]) if has_interval else ""
+            cells.append({"text": _text(quantity, evaluation.summary[name]), "interval": interval})
+            difference = evaluation.summary[name] - evaluations[0].summary[name]
+            ends = low[1, i, at], high[1, i, at]
+            compared.append(
+                {
+                    "text": _text(quantity, difference, signed=True),
+                    "interval": _interval(quantity, *ends, signed=True) if has_interval else "",
+                    "verdict": _verdict(name, *ends) if has_interval else "",
+                }
+            )
+        rows.append({"name": name, "quantity": quantity, "cells": cells, "differences": compared[1:]})
     return rows
 
 
@@ -220,17 +171,17 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float | np.number)
 
 
-def _interval(quantity: Quantity, low: float, high: float, signed: bool = False) -> str:
+def _interval(quantity: Metric, low: float, high: float, signed: bool = False) -> str:
     if not (np.isfinite(low) and np.isfinite(high)):
         return ""
-    return f"{quantity.text(low, signed).removesuffix('%')} to {quantity.text(high, signed)}"
+    return f"{_text(quantity, low, signed).removesuffix('%')} to {_text(quantity, high, signed)}"
 
 
 def _verdict(name: str, low: float, high: float) -> str:
     """`better` or `worse` where the interval of the difference leaves out 0."""
     if name not in METRICS or not (low > 0 or high < 0):
         return ""
-    return "better" if (low > 0) == METRICS[name] else "worse"
+    return "better" if (low > 0) == METRICS[name].more_is_better else "worse"
 
 
 def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[str, Any]:
@@ -238,7 +189,7 @@ def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[st
     tracks = []
     for driven, metrics in zip(evaluation.drives, evaluation.tracks, strict=True):
         track_name = driven.world.track.name
-        error = _quantity("cross_track_error_mean").text(metrics["cross_track_error_mean"])
+        error = _text(_quantity("cross_track_error_mean"), metrics["cross_track_error_mean"])
         tracks.append(
             {
                 "name": track_name,
@@ -247,9 +198,9 @@ def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[st
                 "map": track_map(driven, f"{track_name}: {error} m from the centreline"),
                 "values": {column: _cell(column, metrics.get(column, np.nan)) for column in _COLUMNS},
                 "details": [
-                    (quantity.label, f"{_cell(key, value)} {quantity.unit}".strip())
+                    (quantity.heading, f"{_cell(key, value)} {quantity.unit}".strip())
                     for key, value in metrics.items()
-                    if _is_number(value) and key != "supervised_distance"
+                    if _is_number(value) and key not in ("supervised_distance", "without_departure")
                     for quantity in [_quantity(key)]
                 ],
             }
@@ -265,7 +216,7 @@ def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[st
         "kilometres": sum(metrics["distance"] for metrics in evaluation.tracks) / 1000,
         "minutes": sum(metrics["elapsed"] for metrics in evaluation.tracks) / 60,
         "departed": sum(metrics["departures"] > 0 for metrics in evaluation.tracks),
-        "interventions": round(sum(metrics["interventions"] for metrics in evaluation.tracks)),
+        "interventions": round(np.nansum([metrics["interventions"] for metrics in evaluation.tracks])),
         "charts": [
             ("Distance to the centreline, share of the driven time", error_chart(evaluation.drives)),
             (
@@ -280,7 +231,7 @@ def _policy(name: str, evaluation: Evaluation, films: Sequence[Film]) -> dict[st
 def _cell(name: str, value: float) -> str:
     if name == "lap_completed":
         return "yes" if value else "no"
-    return _quantity(name).text(value)
+    return _text(_quantity(name), value)
 
 
 def _film(film: Film, track_name: str) -> dict[str, Any]:
@@ -319,13 +270,12 @@ def _heat(name: str, found: Mapping[tuple[str, Any], float], label: str, severit
     value = found[label, severity]
     values = np.array(list(found.values()))
     # A share is judged by itself; what has no upper end by the worst that came.
-    is_share = name in ("autonomy", "tracks_without_departure", "laps_completed")
-    low, high = (0.0, 1.0) if is_share else (float(np.nanmin(values)), float(np.nanmax(values)))
-    if not METRICS[name]:
+    low, high = (0.0, 1.0) if METRICS[name].is_bounded else (float(np.nanmin(values)), float(np.nanmax(values)))
+    if not METRICS[name].more_is_better:
         low = 0.0
     share = (value - low) / max(high - low, 1e-9)
-    bad = float(np.clip(1 - share if METRICS[name] else share, 0.0, 1.0)) if np.isfinite(value) else 1.0
-    return {"text": _quantity(name).text(value), "bad": bad}
+    bad = float(np.clip(1 - share if METRICS[name].more_is_better else share, 0.0, 1.0)) if np.isfinite(value) else 1.0
+    return {"text": _text(_quantity(name), value), "bad": bad}
 
 
 def _short(revision: str) -> str:
