@@ -7,6 +7,7 @@ off the road. Nothing is removed, and --undo takes back one trim after the other
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -28,7 +29,7 @@ from drivesim.errors import DrivesimError, check_name
 class Args:
     """Options of the command."""
 
-    folder: tyro.conf.Positional[Path]
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
     """Folder of the laps."""
     lap: list[str] = field(default_factory=list)
     """Names of the laps to mark; alone, all of each. With --idle and --before-departure, the only ones looked at."""
