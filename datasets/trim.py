@@ -7,7 +7,6 @@ off the road. Nothing is removed, and --undo takes back one trim after the other
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
-from typing import Annotated
 
 import numpy as np
 import tyro
