@@ -1,31 +1,44 @@
 """python play.py --out laps
 
-Drive with the arrow keys or WASD, and leave with laps to train on; or watch a policy: python play.py --policy policy
+Drive with the arrow keys or WASD, a gamepad or a steering wheel, and leave with laps to train on.
 
-R starts and stops recording, N takes the next track, Escape ends.
+Watch a policy and take the wheel from it: python play.py --policy policy
+See a lap again: python play.py --replay laps
+Drive another environment: python play.py --env CarRacing-v3 --out episodes
+R records, Backspace goes back, H lists all keys, Escape ends. Whatever ends it, the laps are kept.
 """
 
+import contextlib
+import re
+import shlex
+import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-import numpy as np
-
-from agents.driver import frames_of
+from agents.gym_drive import GymDrive
 from agents.policy import Policy
-from agents.provenance import lap_info
-from datasets.recording import LapWriter, new_folder, recover
-from drivesim.camera import Camera
+from agents.recorder import Recorder
+from agents.replay import Replay
+from agents.session import Session
+from datasets.lap_files import read_laps
+from datasets.recording import recover
+from drivesim.camera import get_camera
 from drivesim.command import run_command
+from drivesim.controls_file import controls_path
 from drivesim.env import DriveEnv, SteerEnv
 from drivesim.errors import DrivesimError
-from drivesim.render import Renderer
-from drivesim.viewer import Viewer
+from drivesim.follow_camera import FollowCamera
 
-_WINDOW = Camera(width=720, height=720, span=54.0, mount=(14.0, 0.0, 0.0))
+# How far a car may be off the road that is not brought back by itself, metres: as far as the simulation follows it.
+_FARTHEST_OFF_ROAD = 20.0
 
-# A held key turns the wheel this much a second, and the wheel comes back when it is let go; of the full range.
-_TURN_RATE, _RETURN_RATE = 1.6, 2.5
+# No drive ends by itself.
+_NEVER = 1e9
+
+_ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 
 
 @dataclass
@@ -39,140 +52,142 @@ class Args:
     difficulty: str = "medium"
     """Of generated tracks: easy, medium, hard, or mixed."""
     camera: str = "topdown"
-    """The camera whose frame is shown in the corner."""
+    """The camera whose frame is shown in the corner: topdown, front, left or right."""
     pedal: bool = False
     """Work the pedal too, instead of a cruise controller."""
     vehicle: str = "car"
     """The car: car, car-dynamic or rc."""
     policy: Path | None = None
-    """Watch this policy drive."""
+    """This policy drives; touching a control takes the wheel from it."""
+    replay: Path | None = None
+    """Show this lap, or the laps of this folder."""
+    env: str | None = None
+    """Drive this Gymnasium environment instead; its frames are recorded."""
+    auto_rewind: bool = True
+    """Leaving the road goes back by itself."""
     seed: int | None = None
     """Of the tracks that are drawn."""
+    size: str = "1280x720"
+    """Of the window, pixels."""
+    fullscreen: bool = False
+    """Fill the screen."""
+    fps: bool = False
+    """Show frames a second, and print them at the end."""
+    seconds: float | None = None
+    """End after so many seconds."""
 
 
 def main(args: Args) -> None:
     """Drive until Escape."""
+    width, height = _window_size(args.size)
+    _check_modes(args)
+    ride = _make_ride(args)
+    from agents.game import Game, draw_ground  # here, so that a lack of pygame is one sentence
+    from drivesim.devices import Devices
+    from drivesim.hud import HELP, REPLAY_HELP, Hud
+    from drivesim.window import Window
+
+    devices = Devices(controls_path())
+    window = Window("drivesim", width, height, args.fullscreen)
+    camera = None
+    try:
+        if isinstance(ride, GymDrive):
+            game = Game(ride, window, devices, Hud(), lambda size, share: ride.picture(), shows_rate=args.fps)
+        else:
+            camera = FollowCamera(ride.vehicle)
+            hud = Hud(REPLAY_HELP if isinstance(ride, Replay) else HELP)
+            game = Game(ride, window, devices, hud, draw_ground(ride, camera), camera, args.fps)
+        if isinstance(ride, Session) and args.out.is_dir():
+            for sentence in recover(args.out):
+                print(sentence)
+                ride.messages.append(sentence)
+        print("Driving. R records, H lists all keys, Escape ends.", flush=True)
+        with _ended_by_signals():
+            game.run(args.seconds)
+    finally:
+        ride.close()
+        if camera is not None:
+            camera.close()
+        devices.close()
+        window.close()
+    if args.fps:
+        print(f"{window.pacer.rate():.1f} frames a second at {args.size}, {window.pacer.low():.1f} in the slowest 1 %")
+    if not isinstance(ride, Replay):
+        _sum_up(ride, args)
+
+
+def _make_ride(args: Args) -> Session | Replay | GymDrive:
+    """Make what is driven, or say in one sentence why it can't be, before a window is opened."""
+    if args.replay is not None:
+        return Replay(read_laps(args.replay)[0], get_camera(args.camera))
+    if args.env is not None:
+        return GymDrive(args.env, args.out, args.seed)
     policy = Policy.load(args.policy) if args.policy is not None else None
+    has_pedal = args.pedal or (policy is not None and "pedal" in policy.config.outputs)
+    if policy is not None and args.pedal and "pedal" not in policy.config.outputs:
+        raise DrivesimError("--pedal: this policy steers alone; leave --pedal out.")
     track: Any = int(args.track) if args.track is not None and args.track.isdecimal() else args.track
-    kind = DriveEnv if args.pedal else SteerEnv
-    env = kind(
+    env = (DriveEnv if has_pedal else SteerEnv)(
         track=track,
         difficulty=args.difficulty,
         camera=policy.camera if policy else args.camera,
         vehicle=policy.vehicle if policy else args.vehicle,
         control_hz=policy.config.control_hz if policy else 20.0,
-        laps=1000,
-        stall_time=1e9,
-        time_limit=1e9,
+        off_road_margin=0.0 if args.auto_rewind else _FARTHEST_OFF_ROAD,
+        laps=round(_NEVER),
+        stall_time=_NEVER,
+        time_limit=_NEVER,
     )
-    if policy is not None and args.pedal:
-        raise DrivesimError("--pedal: this policy steers alone; leave --pedal out.")
-    viewer = Viewer("drivesim", _WINDOW.width, _WINDOW.height)
-    for sentence in recover(args.out) if args.out.is_dir() else []:
-        print(sentence)
-    session = Session(env, viewer, args.out, policy)
+    return Session(env, Recorder(args.out), policy, args.seed)
+
+
+def _check_modes(args: Args) -> None:
+    modes = {"--policy": args.policy, "--replay": args.replay, "--env": args.env}
+    given = [name for name, value in modes.items() if value is not None]
+    if len(given) > 1:
+        raise DrivesimError(f"{' and '.join(given)}: expected one of them at a time; leave the others out.")
+
+
+def _window_size(size: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{2,4})x(\d{2,4})", size)
+    if match is None:
+        raise DrivesimError(f"--size: expected width x height in pixels as in 1280x720, got {size!r}.")
+    return int(match[1]), int(match[2])
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """End as if by Escape when the process is asked to, or its terminal is closed: the lap is kept."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    numbers = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
+    before = [signal.signal(number, end) for number in numbers]
     try:
-        session.run(args.seed)
+        yield
     finally:
-        session.stop_recording()
-        viewer.close()
-    if session.recorded:
-        print(f"Recorded {session.recorded / env.rules.control_hz:.0f} s into {args.out}")
-        print(f"Train on them: python -m agents.train --data {args.out} --backbone pilotnet --out policy")
+        for number, handler in zip(numbers, before, strict=True):
+            if signal.getsignal(number) is end:
+                signal.signal(number, handler)
 
 
-class Session:
-    """A person, or a policy, at the wheel of one car.
-
-    Args:
-        env: The car's environment.
-        viewer: The window.
-        folder: For the laps.
-        policy: Drives instead of the keys.
-    """
-
-    def __init__(self, env: DriveEnv, viewer: Viewer, folder: Path, policy: Policy | None) -> None:
-        self.env, self.viewer, self.folder, self.policy = env, viewer, folder, policy
-        self.recorded = 0
-        self._writer: LapWriter | None = None
-        self._window = Renderer(_WINDOW, env.rules.vehicle)
-        self._wheel = 0.0
-
-    def run(self, seed: int | None) -> None:
-        """Drive until the window is closed or Escape pressed."""
-        observation, info = self.env.reset(seed=seed)
-        while True:
-            keys = self.viewer.pressed()
-            if "quit" in keys or "escape" in keys:
-                return
-            if "r" in keys:
-                self._toggle_recording()
-            if "n" in keys:
-                self.stop_recording()
-                observation, info = self.env.reset()
-            action = self._action(observation)
-            row = self._row(action)
-            observation, _, terminated, truncated, info = self.env.step(action)
-            if self._writer is not None:
-                self._writer.append(row)
-                self.recorded += 1
-            self._show(observation, info)
-            if terminated or truncated:
-                # Off the road: back to the line where it was left, on a lap of its own.
-                self.stop_recording()
-                s = float(info["s"])
-                observation, info = self.env.reset(options={"world": self.env.world, "s": s})
-
-    def stop_recording(self) -> None:
-        """Close the lap that is being recorded, if one is."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-
-    def _toggle_recording(self) -> None:
-        if self._writer is not None:
-            return self.stop_recording()
-        info = lap_info(self.env.world, self.env.rules, "human" if self.policy is None else self.policy.name)
-        self._writer = LapWriter(new_folder(self.folder, append=True), info)
-
-    def _action(self, observation: Any) -> np.ndarray:
-        if self.policy is not None:
-            return self.policy.predict(frames_of(observation, self.env)[None])[0]
-        steering, pedal = self.viewer.held()
-        dt = self.env.rules.dt
-        if steering:
-            # At speed the same key turns the wheel more gently.
-            gentle = 10.0 / max(self.env.state.vehicle.speed, 10.0)
-            self._wheel = float(np.clip(self._wheel + steering * gentle * _TURN_RATE * dt, -1.0, 1.0))
-        else:
-            self._wheel -= float(np.clip(self._wheel, -_RETURN_RATE * dt, _RETURN_RATE * dt))
-        return np.array([self._wheel, pedal] if self.env.has_pedal else [self._wheel])
-
-    def _row(self, action: np.ndarray) -> dict[str, float]:
-        state = self.env.state
-        pedal = float(action[1]) if self.env.has_pedal else 0.0
-        return {
-            "time": state.time,
-            **state.vehicle._asdict(),
-            "s": state.s,
-            "lateral_error": state.lateral,
-            "steering": float(action[0]),
-            "pedal": pedal,
-            "steering_label": float(action[0]),
-            "pedal_label": pedal if self.env.has_pedal else float("nan"),
-        }
-
-    def _show(self, observation: Any, info: dict[str, Any]) -> None:
-        vehicle = self.env.state.vehicle
-        pose = np.array([(vehicle.x, vehicle.y, vehicle.heading)])
-        frame = self._window.draw([self.env.world.texture(self._window)], pose)[0]
-        recording = f"REC {self.recorded / self.env.rules.control_hz:5.1f} s" if self._writer else "R to record"
-        lines = (
-            f"{info['speed'] * 3.6:3.0f} km/h   lap {info['lap']:.0f}   last {info['lap_time']:.1f} s",
-            f"{info['lateral_error']:+.2f} m from the centre   steering {info['steering']:+.2f}",
-            recording,
+def _sum_up(ride: Session | GymDrive, args: Args) -> None:
+    """Say what was recorded, and how to go on."""
+    recorder = ride.recorder if isinstance(ride, Session) else ride
+    if not recorder.steps:
+        return
+    laps = f"{recorder.laps} {'lap' if isinstance(ride, Session) else 'episode'}{'s' if recorder.laps != 1 else ''}"
+    print(f"Recorded {recorder.steps * ride.dt:.1f} s, {laps}, into {args.out}")
+    if isinstance(ride, Session):
+        good = ride.recorder.good * ride.dt
+        print(
+            f"To learn from: {good:.1f} s; marked, as rewound or driven by the policy: "
+            f"{recorder.steps * ride.dt - good:.1f} s"
         )
-        self.viewer.show(frame, round(self.env.rules.control_hz), frames_of(observation, self.env), lines)
+        out = shlex.quote(str(args.out))
+        print(f"Train on them: python -m agents.train --data {out} --backbone pilotnet --out policy")
 
 
 if __name__ == "__main__":

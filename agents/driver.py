@@ -1,6 +1,6 @@
 """Driver: whatever turns what a car sees into an action."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,6 +22,15 @@ class Driver(Protocol):
 
     def act(self, env: DriveVectorEnv, observation: Any, cars: np.ndarray) -> np.ndarray:
         """Return actions (K, A) float64 for the cars (K,) of `env`, given the observation of all its N cars."""
+        ...
+
+
+@runtime_checkable
+class DriverWithMemory(Protocol):
+    """A driver whose next action depends on more than what it sees now."""
+
+    def forget(self, env: DriveVectorEnv, cars: np.ndarray) -> None:
+        """Forget what was: the cars (K,) of `env` begin a drive, or were put back on the road."""
         ...
 
 

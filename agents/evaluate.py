@@ -1,60 +1,55 @@
 """python -m agents.evaluate --policy policy --tracks 100 --require "autonomy>=0.99"
 
-Drive a policy on roads it never saw, headless, and measure its driving. `--policy expert` and `--policy straight` are
-baselines. Exit codes: 0; 1 where a requirement is missed; 2 for wrong use.
+Drive policies on roads they never saw, headless, and measure their driving; `docs/metrics.md` defines every metric.
+`--stress all` drives under what can go wrong: see `docs/stress.md`. `--policy expert` and `--policy straight` are
+baselines. Exit codes: 0; 1 where a requirement is missed; 2 for wrong use; 130 where it was stopped, with what it had.
 """
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-import drivesim
-from agents.driver import Driver, StraightDriver
+from agents.driver import Driver
 from agents.evaluation import Evaluation, evaluate
-from agents.expert import ExpertDriver
-from agents.metrics import check_requirement, is_met
+from agents.evaluation_json import write_json
+from agents.evaluation_table import evaluation_table, stress_table
+from agents.failures import save_failures
+from agents.gym_command import evaluate_env
+from agents.heat_map import draw_heat_map
+from agents.junit import write_junit
+from agents.lineup import generated_worlds, line_up, worlds_of_files
+from agents.metric_table import METRICS
 from agents.pictures import check_video_name, draw_drives, write_video
-from agents.policy import Policy
 from agents.progress import progress_bar
-from agents.provenance import commit
+from agents.provenance import command_line, neutral
+from agents.report import write_report
+from agents.report_videos import film_drives
+from agents.requirement import check, read_requirement
+from agents.robustness import Robustness, measure_robustness
 from agents.rollout import Course
-from drivesim.command import run_command
-from drivesim.errors import DrivesimError, check_name
-from drivesim.track import Track
-from drivesim.track_files import read_track
-from drivesim.world import World, WorldSource
+from agents.step_summary import GITHUB_VARIABLE, append_summary
+from agents.stress import SEVERITIES, choose_stresses
+from drivesim.command import check_writable, run_command
+from drivesim.errors import DrivesimError
+from drivesim.world import World
 
-BASELINES: dict[str, Callable[[], Driver]] = {"expert": ExpertDriver, "straight": StraightDriver}
+INTERRUPTED = 130
 
-# What the table says of each metric, with its unit and format.
-_ROWS = (
-    ("autonomy", "autonomy (DAVE-2: 1 m, 6 s)", "{:.4f}"),
-    ("interventions_per_km", "interventions a km", "{:.3f}"),
-    ("departures_per_km", "departures a km (a wheel off the road)", "{:.3f}"),
-    ("tracks_without_departure", "tracks without a departure", "{:.1%}"),
-    ("laps_completed", "laps completed", "{:.1%}"),
-    ("cross_track_error_mean", "cross-track error, mean (m)", "{:.3f}"),
-    ("cross_track_error_p95", "cross-track error, 95th percentile (m)", "{:.3f}"),
-    ("cross_track_error_max", "cross-track error, largest (m)", "{:.3f}"),
-    ("steering_change", "steering change a second", "{:.3f}"),
-    ("mean_speed", "mean speed (m/s)", "{:.2f}"),
-    ("progress_against_expert", "progress against the expert", "{:.3f}"),
-)
+# The metrics of the heat maps; the first is printed, too.
+STRESS_METRICS = ["autonomy", "tracks_without_departure", "cross_track_error_mean"]
 
 
 @dataclass
 class Args:
     """Options of the command."""
 
-    policy: str
-    """A policy's folder, or expert, or straight."""
+    policy: list[str]
+    """A policy's folder, an .onnx file, expert or straight; several are measured side by side."""
     tracks: int = 100
-    """Generated tracks to drive, of the test split."""
+    """Generated tracks to drive, of the test split; with --env episodes."""
     difficulty: str = "mixed"
     """Of generated tracks: easy, medium, hard, or mixed."""
     first_seed: int = 0
@@ -69,14 +64,35 @@ class Args:
     """For the baselines: steer (a cruise controller holds the speed) or drive."""
     vehicle: str = "car"
     """For the baselines: car, car-dynamic or rc; a policy brings its own."""
+    env: str | None = None
+    """Another Gymnasium environment with frames, such as CarRacing-v3: its return is measured. Baselines there are
+    straight and random."""
+    stress: list[str] = field(default_factory=list)
+    """Drive under these stresses too, or under all: see docs/stress.md."""
+    severity: list[int] = field(default_factory=lambda: [*SEVERITIES])
+    """Of the stresses, from 1 to 5."""
+    stress_tracks: int = 20
+    """Tracks to drive under each stress and severity: the first ones."""
+    stress_seconds: float = 30.0
+    """Seconds to drive on each of them."""
+    stress_picture: Path | None = None
+    """Draw heat maps of the stresses here (PNG)."""
+    report: Path | None = None
+    """Write a report here: one HTML file with maps, films and intervals."""
     json: Path | None = None
-    """Write the metrics of every track here."""
+    """Write the metrics of every track, and of every stress, here."""
     picture: Path | None = None
     """Draw the driven lines here (PNG)."""
     video: Path | None = None
     """Film the least accurate track here (MP4 or GIF)."""
+    junit: Path | None = None
+    """Write test cases here (JUnit XML): one a requirement, and one a track, which a departure fails."""
+    summary: Path | None = None
+    """Append a summary here (Markdown); if left out, where $GITHUB_STEP_SUMMARY says, if it does."""
+    save_failures: Path | None = None
+    """Add the seconds before every departure to this folder, as laps to train on."""
     require: list[str] = field(default_factory=list)
-    """Fail unless met, such as "autonomy>=0.99"."""
+    """Fail unless met, such as "autonomy>=0.99"; of stress_autonomy and the like, the mean over the stresses."""
     device: str = "auto"
     """For the network: auto, cpu or cuda."""
     threads: int = 2
@@ -85,100 +101,135 @@ class Args:
 
 def main(args: Args) -> int:
     """Evaluate."""
-    requirements = [check_requirement(text) for text in args.require]
-    if args.video is not None:
-        check_video_name(args.video)
-    driver, course = _driver(args)
+    if args.env is not None:
+        return evaluate_env(args.env, args.policy, args.first_seed, args.tracks, args.device, args.require, args.json)
+    known = [*METRICS, *(f"stress_{name}" for name in METRICS if args.stress)]
+    requirements = [read_requirement(text, known) for text in args.require]
+    entries = line_up(args.policy, args.environment, args.vehicle, args.device, args.threads)
+    _check(args)
     worlds = _worlds(args)
-    for path in (args.json, args.picture, args.video):
-        _check_writable(path)
+    summary = args.summary or (Path(os.environ[GITHUB_VARIABLE]) if os.environ.get(GITHUB_VARIABLE) else None)
+    failures = None if args.save_failures is None else args.save_failures / "lap-000000"
+    for path in (args.report, args.json, args.picture, args.video, args.junit, args.stress_picture, summary, failures):
+        check_writable(path)
     console = Console()
-    with progress_bar(console, f"driving {len(worlds)} tracks") as on_step:
-        evaluation = evaluate(driver, worlds, course, on_step)
-    console.print(_table(driver, evaluation))
+    evaluations = _evaluate_all(console, entries, worlds)
+    console.print(evaluation_table(evaluations))
+    robustness = None
+    if args.stress and evaluations[0].complete:
+        robustness = _stress(console, args, *entries[0], worlds[: args.stress_tracks])
+    if robustness is not None:
+        console.print(stress_table(robustness, STRESS_METRICS[0]))
+    under_stress = {} if robustness is None else {f"stress_{name}": value for name, value in robustness.means().items()}
+    outcomes = [o for each in evaluations for o in check(requirements, each.name, each.summary | under_stress)]
     if args.json is not None:
-        args.json.write_text(json.dumps(_report(args, evaluation), indent=1) + "\n", encoding="utf-8")
-    if args.picture is not None:
-        draw_drives(evaluation, args.picture)
-    if args.video is not None:
-        worst = max(range(len(worlds)), key=lambda i: evaluation.tracks[i]["cross_track_error_mean"])
-        write_video(evaluation.drives[worst], course, args.video)
-    missed = [
-        text for text, wanted in zip(args.require, requirements, strict=True) if not is_met(wanted, evaluation.summary)
-    ]
-    for text in missed:
-        console.print(f"[red]Requirement missed: {text}[/red]")
+        write_json(args.json, asdict(args), evaluations, robustness)
+    if args.junit is not None:
+        write_junit(args.junit, evaluations, outcomes)
+    if summary is not None:
+        append_summary(summary, evaluations, outcomes, robustness, STRESS_METRICS[0])
+    if args.stress_picture is not None and robustness is not None:
+        draw_heat_map(robustness, STRESS_METRICS, args.stress_picture)
+    if args.save_failures is not None:
+        _save_failures(console, args.save_failures, evaluations, entries)
+    _show(args, evaluations, entries, robustness)
+    missed = [outcome for outcome in outcomes if not outcome.is_met]
+    for outcome in missed:
+        console.print(f"[red]Requirement missed: {outcome}[/red]", soft_wrap=True)
+    complete = all(each.complete for each in evaluations)
+    if args.stress:
+        complete = complete and robustness is not None and robustness.complete
+    if not complete:
+        console.print("[yellow]Stopped: this is what was driven until then.[/yellow]")
+        return INTERRUPTED
     return 1 if missed else 0
 
 
-def _driver(args: Args) -> tuple[Driver, Course]:
-    if args.policy in BASELINES:
-        check_name("--environment", args.environment, ["steer", "drive"])
-        has_pedal = args.environment == "drive"
-        return BASELINES[args.policy](), Course(has_pedal=has_pedal, scenario={"vehicle": args.vehicle})
-    if not Path(args.policy).is_dir():
-        raise DrivesimError(
-            f"--policy: {args.policy!r} is neither a policy's folder nor one of {', '.join(BASELINES)}. "
-            "Train one: python -m agents.train --data DIR --out DIR"
-        )
-    policy = Policy.load(args.policy, args.device)
-    scenario: dict[str, Any] = {"vehicle": policy.vehicle, "control_hz": policy.config.control_hz}
-    return policy, Course(camera=policy.camera, threads=args.threads, scenario=scenario)
+def _check(args: Args) -> None:
+    """Refuse options that do not go together."""
+    if args.video is not None:
+        check_video_name(args.video)
+    choose_stresses(args.stress)
+    for severity in args.severity:
+        if severity not in SEVERITIES:
+            raise DrivesimError(f"--severity: expected numbers from 1 to 5, got {severity}.")
+    if args.stress_tracks < 1:
+        raise DrivesimError(f"--stress-tracks: expected 1 or more, got {args.stress_tracks}.")
+    if not args.stress_seconds > 0:
+        raise DrivesimError(f"--stress-seconds: expected more than 0, got {args.stress_seconds}.")
+    if args.stress_picture is not None and not args.stress:
+        raise DrivesimError("--stress-picture: there is no stress to draw. Give --stress all, or a name.")
+    for name in ("stress", "picture", "video"):
+        if getattr(args, name) and len(args.policy) > 1:
+            raise DrivesimError(f"--{name}: expected one --policy, got {len(args.policy)}.")
 
 
 def _worlds(args: Args) -> list[World]:
-    if not args.track_files:
-        if args.tracks < 1:
-            raise DrivesimError(f"--tracks: expected 1 or more, got {args.tracks}.")
-        seeds = range(args.first_seed, args.first_seed + args.tracks)
-        return WorldSource(seeds, args.difficulty, "test", args.appearance).all()
-    tracks: list[Track] = []
-    for path in args.track_files:
-        files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
-        if not files:
-            raise DrivesimError(f"--track-files: {path} holds no CSV file. Give a track file or a folder of them.")
-        for file in files:
-            tracks.append(read_track(file))
-            if args.both_directions:
-                tracks.append(tracks[-1].reversed())
-    return WorldSource(tracks, appearance=args.appearance).all()
+    if args.track_files:
+        return worlds_of_files(args.track_files, args.both_directions, args.appearance)
+    return generated_worlds(args.tracks, args.difficulty, args.first_seed, args.appearance)
 
 
-def _check_writable(path: Path | None) -> None:
-    """Find out before the driving starts."""
-    if path is None:
-        return
+def _evaluate_all(
+    console: Console, entries: Sequence[tuple[Driver, Course]], worlds: Sequence[World]
+) -> list[Evaluation]:
+    """Evaluate one driver after the other, until the user stops it."""
+    evaluations: list[Evaluation] = []
+    for driver, course in entries:
+        try:
+            with progress_bar(console, f"{driver.name}: driving {len(worlds)} tracks") as on_step:
+                evaluations.append(evaluate(driver, worlds, course, on_step))
+        except KeyboardInterrupt:
+            if not evaluations:
+                raise
+            evaluations[-1] = replace(evaluations[-1], complete=False)
+        if not evaluations[-1].complete:
+            break
+    return evaluations
+
+
+def _stress(console: Console, args: Args, driver: Driver, course: Course, worlds: Sequence[World]) -> Robustness | None:
+    """Drive under stress; None where the user stopped it at once."""
+    timed = replace(course, time_limit=args.stress_seconds)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        was_there = path.exists()
-        with path.open("ab"):
-            pass
-        if not was_there:
-            path.unlink()
-    except OSError as error:
-        raise DrivesimError(f"{path} can't be written: {error.strerror}. Choose another place.") from error
+        with progress_bar(console, f"{driver.name}: under stress") as on_step:
+            return measure_robustness(
+                driver, worlds, timed, choose_stresses(args.stress), sorted(set(args.severity)), on_step
+            )
+    except KeyboardInterrupt:
+        return None
 
 
-def _table(driver: Driver, evaluation: Evaluation) -> Table:
-    title = f"{driver.name} on {len(evaluation.tracks)} tracks"
-    table = Table(title=title, caption=f"{evaluation.frames_per_second:,.0f} control steps a second")
-    table.add_column("metric")
-    table.add_column("value", justify="right")
-    for name, label, shape in _ROWS:
-        table.add_row(label, shape.format(evaluation.summary[name]))
-    return table
+def _save_failures(
+    console: Console, folder: Path, evaluations: Sequence[Evaluation], entries: Sequence[tuple[Driver, Course]]
+) -> None:
+    saved = 0
+    for evaluation, (driver, course) in zip(evaluations, entries, strict=False):
+        saved += save_failures(folder, driver.name, evaluation.drives, course)
+    console.print(f"Saved {saved} departures to {folder}", soft_wrap=True)
 
 
-def _report(args: Args, evaluation: Evaluation) -> dict[str, object]:
-    names = [driven.world.track.name for driven in evaluation.drives]
-    return {
-        "drivesim_version": drivesim.__version__,
-        "commit": commit(),
-        "command": {name: str(value) for name, value in asdict(args).items()},
-        "summary": evaluation.summary,
-        "frames_per_second": evaluation.frames_per_second,
-        "tracks": [{"track": name, **metrics} for name, metrics in zip(names, evaluation.tracks, strict=True)],
-    }
+def _show(
+    args: Args,
+    evaluations: Sequence[Evaluation],
+    entries: Sequence[tuple[Driver, Course]],
+    robustness: Robustness | None,
+) -> None:
+    """Draw, film and report."""
+    first, course = evaluations[0], entries[0][1]
+    if args.picture is not None:
+        draw_drives(first, args.picture)
+    if args.video is not None:
+        worst = max(range(len(first.tracks)), key=lambda i: first.tracks[i]["cross_track_error_mean"])
+        write_video(first.drives[worst], course, args.video)
+    if args.report is not None:
+        # One that was stopped has driven other tracks, and can't be compared.
+        shown = [each for each in evaluations if len(each.drives) == len(first.drives)]
+        films = [film_drives(each, *entry) for each, entry in zip(shown, entries, strict=False)]
+        options = {name: neutral(value) for name, value in asdict(args).items()}
+        stress = [] if robustness is None else robustness.rows(STRESS_METRICS)
+        named = [(each.name if each.complete else f"{each.name} (incomplete)", each) for each in shown]
+        write_report(args.report, named, command_line("agents.evaluate", args), options, films, stress)
 
 
 if __name__ == "__main__":

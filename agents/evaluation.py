@@ -1,15 +1,23 @@
 """Evaluation: drive a driver on roads and measure it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
 
 from agents.driver import Driver
 from agents.expert import ExpertDriver
-from agents.metrics import INTERVENTION_DISTANCE, autonomy, needs_no_intervention, summary, track_metrics
-from agents.rollout import Course, Drive, drive
+from agents.inference import TimedDriver
+from agents.metrics import (
+    INTERVENTION_DISTANCE,
+    Statistic,
+    autonomy,
+    needs_no_intervention,
+    statistics,
+    track_metrics,
+)
+from agents.rollout import Course, Drive, DriveInterrupted, drive
 from drivesim.world import World
 
 
@@ -20,37 +28,82 @@ class Evaluation:
     Attributes:
         drives: One a world, without interventions; put back only after a wheel left the road.
         tracks: The metrics of each: see `agents.metrics.track_metrics`.
-        summary: Of all: see `agents.metrics.summary`.
+        summary: Of all: see `agents.metric_table`.
         frames_per_second: Control steps driven a second of wall time, the network included.
+        statistics: The summary with intervals, the worst tenth and the worst.
+        name: The driver's.
+        complete: False where the user stopped it: `drives` are those that had ended, and the metrics of drives with
+            interventions that had not are NaN.
     """
 
     drives: list[Drive]
     tracks: list[dict[str, float]]
     summary: dict[str, float]
     frames_per_second: float
+    statistics: dict[str, Statistic] = field(default_factory=dict)
+    name: str = ""
+    complete: bool = True
 
 
 def evaluate(
-    driver: Driver, worlds: Sequence[World], course: Course, on_step: Callable[[float], None] | None = None
+    driver: Driver,
+    worlds: Sequence[World],
+    course: Course,
+    on_step: Callable[[float], None] | None = None,
+    expert: Sequence[Drive] | None = None,
 ) -> Evaluation:
     """Drive every world and measure.
 
     A world is driven freely first. Where the car came farther than `INTERVENTION_DISTANCE` from the centreline, it is
     driven once more with interventions, for autonomy; elsewhere that drive would be the same.
+
+    Args:
+        driver: Who drives.
+        worlds: Where.
+        course: How.
+        on_step: Told the share of the cars that have ended.
+        expert: The scripted expert's drives on the same course, where they are known.
+
+    Raises:
+        KeyboardInterrupt: If the user stops it before any drive has ended; later, what has ended is returned.
     """
+    if expert is None:
+        expert = expert_drives(worlds, course)
+    timed = TimedDriver(driver)
     started = perf_counter()
-    free = drive(driver, worlds, replace(course, put_back_off_road=True), on_step=on_step)
-    again = [i for i, driven in enumerate(free) if not needs_no_intervention(driven)]
-    supervised = list(free)
-    if again:
-        course_with_help = replace(course, put_back_beyond=INTERVENTION_DISTANCE)
-        for i, driven in zip(again, drive(driver, [worlds[i] for i in again], course_with_help), strict=True):
+    free, complete = _drive_until_stopped(timed, worlds, replace(course, put_back_off_road=True), on_step)
+    ended = [i for i, driven in enumerate(free) if driven is not None]
+    if not ended:
+        raise KeyboardInterrupt
+    supervised = [driven if driven is not None and needs_no_intervention(driven) else None for driven in free]
+    again = [i for i in ended if supervised[i] is None]
+    if again and complete:
+        # Only a car that started far from the centreline can leave the road without having been near it.
+        help_course = replace(course, put_back_beyond=INTERVENTION_DISTANCE, put_back_off_road=bool(course.start_aside))
+        helped, complete = _drive_until_stopped(timed, [worlds[i] for i in again], help_course)
+        for i, driven in zip(again, helped, strict=True):
             supervised[i] = driven
-    steps = sum(len(driven.put_back) for driven in free) + sum(len(supervised[i].put_back) for i in again)
-    speed = steps / (perf_counter() - started)
-    expert = drive(ExpertDriver(), worlds, replace(course, camera=None))
-    tracks = [track_metrics(*drives) for drives in zip(free, supervised, expert, strict=True)]
-    return Evaluation(free, tracks, summary(tracks), speed)
+    clock = timed.metrics(perf_counter() - started)
+    drives = [driven for driven in free if driven is not None]
+    tracks = [track_metrics(d, supervised[i], expert[i]) for i, d in zip(ended, drives, strict=True)]
+    known = statistics(tracks) | {name: Statistic(value) for name, value in clock.items()}
+    values = {name: statistic.value for name, statistic in known.items()}
+    return Evaluation(drives, tracks, values, clock["frames_per_second"], known, driver.name, complete)
+
+
+def expert_drives(worlds: Sequence[World], course: Course) -> list[Drive]:
+    """Let the scripted expert drive, which sees no frames."""
+    return drive(ExpertDriver(), worlds, replace(course, camera=None))
+
+
+def _drive_until_stopped(
+    driver: Driver, worlds: Sequence[World], course: Course, on_step: Callable[[float], None] | None = None
+) -> tuple[list[Drive | None], bool]:
+    """Drive; returns what had ended, and whether all had."""
+    try:
+        return [*drive(driver, worlds, course, on_step=on_step)], True
+    except DriveInterrupted as stopped:
+        return stopped.drives, False
 
 
 def quick_check(driver: Driver, worlds: Sequence[World], course: Course) -> dict[str, float]:

@@ -32,7 +32,7 @@ class ExpertDriver:
     needs_frames = False
 
     def __init__(self) -> None:
-        self._profiles: WeakKeyDictionary[Track, dict[VehicleParams, Floats]] = WeakKeyDictionary()
+        self._speeds = SpeedProfiles()
 
     def act(self, env: DriveVectorEnv, observation: Any, cars: np.ndarray) -> np.ndarray:
         """See `agents.driver.Driver.act`."""
@@ -45,8 +45,20 @@ class ExpertDriver:
         steering = np.clip(-angle / params.max_steering_angle, -1.0, 1.0)
         if not env.has_pedal:
             return steering[cars, None]
-        pedal = [self._pedal(env.worlds[car].track, env.state.s[car], vehicle.speed[car], params) for car in cars]
-        return np.column_stack([steering[cars], pedal])
+        return np.column_stack([steering[cars], self._speeds.pedal(env, cars)])
+
+
+class SpeedProfiles:
+    """The speeds to drive on every road, computed once each, and the pedal that holds them."""
+
+    def __init__(self) -> None:
+        self._profiles: WeakKeyDictionary[Track, dict[VehicleParams, Floats]] = WeakKeyDictionary()
+
+    def pedal(self, env: DriveVectorEnv, cars: np.ndarray) -> Floats:
+        """Return the pedal actions (K,) of the cars (K,) of `env`."""
+        state, params = env.state, env.rules.vehicle
+        pedals = [self._pedal(env.worlds[car].track, state.s[car], state.vehicle.speed[car], params) for car in cars]
+        return np.array(pedals)
 
     def _pedal(self, track: Track, s: float, speed: float, params: VehicleParams) -> float:
         profiles = self._profiles.setdefault(track, {})

@@ -1,11 +1,14 @@
-"""Metrics: how well a road was driven; pure functions of drives."""
+"""Metrics: how well a road was driven; pure functions of drives. `agents.metric_table` defines each."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from agents.intervals import bootstrap_interval
+from agents.metric_table import METRICS
 from agents.rollout import Drive
-from drivesim.errors import DrivesimError
+from drivesim.geometry import Floats
 
 # Seconds that an intervention counts for: Bojarski et al. 2016, "End to End Learning for Self-Driving Cars", section 7.
 INTERVENTION_SECONDS = 6.0
@@ -13,20 +16,37 @@ INTERVENTION_SECONDS = 6.0
 # A car this far from the line that it is to follow is put back, metres (same source).
 INTERVENTION_DISTANCE = 1.0
 
-# What `summary` returns, and whether more is better.
-METRICS = {
-    "autonomy": True,
-    "interventions_per_km": False,
-    "departures_per_km": False,
-    "tracks_without_departure": True,
-    "laps_completed": True,
-    "cross_track_error_mean": False,
-    "cross_track_error_p95": False,
-    "cross_track_error_max": False,
-    "steering_change": False,
-    "mean_speed": True,
-    "progress_against_expert": True,
-}
+# Steering reversals after Markkula & Engström 2006, "A steering wheel reversal rate metric for assessing effects of
+# visual and cognitive secondary task load": their cut-off, and their gap of 3 degrees at the wheel of a car that turns
+# its road wheels by up to 0.6 rad through a gear of 15 to 1.
+REVERSAL_CUTOFF = 0.6
+REVERSAL_GAP = 0.006
+
+_OF_TRACKS = tuple(metric for metric in METRICS.values() if metric.of)
+_SCALE = np.array([metric.scale for metric in _OF_TRACKS])
+_IS_MAXIMUM = np.array([metric.is_maximum for metric in _OF_TRACKS])
+
+# The metrics that tracks tell; the others are the clock's.
+METRICS_OF_TRACKS = tuple(metric.name for metric in _OF_TRACKS)
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A metric over the tracks of an evaluation.
+
+    Attributes:
+        value: The metric.
+        low: Of the 95% interval; None where there is none.
+        high: Of the 95% interval; None where there is none.
+        worst_tenth: One track in ten is as bad as this or worse; None for what the clock measured.
+        worst: Of the worst track; None for what the clock measured.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    worst_tenth: float | None = None
+    worst: float | None = None
 
 
 def autonomy(interventions: int, elapsed: float) -> float:
@@ -39,34 +59,44 @@ def needs_no_intervention(free: Drive) -> bool:
     return not free.put_back.any() and bool(np.abs(free.columns["lateral_error"]).max() <= INTERVENTION_DISTANCE)
 
 
-def track_metrics(free: Drive, supervised: Drive, expert: Drive) -> dict[str, float]:
+def track_metrics(free: Drive, supervised: Drive | None, expert: Drive) -> dict[str, float]:
     """Measure one track.
 
     Args:
         free: Driven without interventions, put back only after a wheel left the road.
-        supervised: Driven with an intervention at `INTERVENTION_DISTANCE`; the same drive as `free` where none came.
+        supervised: Driven with an intervention at `INTERVENTION_DISTANCE`; the same drive as `free` where none came;
+            None where it was not driven, so that nothing is known of it.
         expert: The scripted expert's, on the same road with the same car.
 
     Returns:
-        `autonomy` (0 to 1) of the supervised drive, with its `interventions`; of the free drive `departures`,
-        `lap_completed` (1 or 0: the lap, without a departure), cross-track error in metres (mean, 95th percentile,
-        maximum of the distance to the centreline), `steering_change` (mean |change| of the action a second), `distance`
-        (metres), `elapsed` (s), `mean_speed` (m/s) and `progress_against_expert` (ratio of metres a second).
+        What the metrics of `METRICS` are made of, under their units; `departures`, `interventions` and `elapsed` (s)
+        are counts and seconds, `distance` and `supervised_distance` metres; what is not known is NaN.
     """
     error = np.abs(free.columns["lateral_error"])
+    turned = np.degrees(np.abs(free.columns["heading_error"]))
     steering = free.columns["steering"]
-    departures = _departures(free)
+    sideways = free.columns["speed"] * free.columns["yaw_rate"]
+    departures = len(free.departure_steps)
     speed = free.progress / free.elapsed
+    unknown = float("nan")
     return {
-        "autonomy": autonomy(int(supervised.put_back.sum()), supervised.elapsed),
-        "interventions": float(supervised.put_back.sum()),
-        "supervised_distance": supervised.progress,
+        "autonomy": unknown if supervised is None else autonomy(int(supervised.put_back.sum()), supervised.elapsed),
+        "interventions": unknown if supervised is None else float(supervised.put_back.sum()),
+        "supervised_distance": unknown if supervised is None else supervised.progress,
         "departures": float(departures),
+        "without_departure": float(departures == 0),
         "lap_completed": float(free.end_reason == "lap_completed" and departures == 0),
         "cross_track_error_mean": float(error.mean()),
+        "cross_track_error_rms": _rms(error),
         "cross_track_error_p95": float(np.percentile(error, 95)),
         "cross_track_error_max": float(error.max()),
+        "heading_error_mean": float(turned.mean()),
+        "heading_error_max": float(turned.max()),
+        "steering_reversals": 60 * steering_reversals(steering, free.dt) / free.elapsed,
         "steering_change": float(np.abs(np.diff(steering)).sum() / free.elapsed),
+        "lateral_acceleration_rms": _rms(sideways),
+        "lateral_acceleration_max": float(np.abs(sideways).max()),
+        "jerk_rms": _rms((np.diff(sideways) / free.dt)[~free.put_back[:-1]]),
         "distance": free.progress,
         "elapsed": free.elapsed,
         "mean_speed": speed,
@@ -74,56 +104,80 @@ def track_metrics(free: Drive, supervised: Drive, expert: Drive) -> dict[str, fl
     }
 
 
-def _departures(free: Drive) -> int:
-    """How often a wheel left the road."""
-    left = free.departed & ~np.concatenate([[False], free.departed[:-1] & ~free.put_back[:-1]])
-    return int(left.sum())
+def steering_reversals(steering: Floats, dt: float, gap: float = REVERSAL_GAP) -> int:
+    """Count how often a steering signal turns back by at least `gap`, after Markkula & Engström 2006.
+
+    Args:
+        steering: (T,) the action.
+        dt: Seconds from value to value.
+        gap: In the action's unit.
+    """
+    from scipy.signal import butter, filtfilt
+
+    cutoff = 2 * REVERSAL_CUTOFF * dt
+    numerator, denominator = butter(2, min(cutoff, 0.99))
+    if len(steering) <= 3 * len(numerator):
+        return 0
+    smooth = filtfilt(numerator, denominator, np.asarray(steering, np.float64))
+    slope = np.sign(np.diff(smooth))
+    turns = np.flatnonzero(slope[1:] * slope[:-1] < 0) + 1
+    points = smooth[np.concatenate([[0], turns, [len(smooth) - 1]])]
+    return _rises(points, gap) + _rises(-points, gap)
+
+
+def _rises(points: Floats, gap: float) -> int:
+    """How often a signal, given by its turning points, rises by `gap` from where it was lowest since the last rise."""
+    count, low = 0, points[0]
+    for point in points[1:]:
+        if point - low >= gap:
+            count += 1
+            low = point
+        else:
+            low = min(low, point)
+    return count
+
+
+def _rms(values: Floats) -> float:
+    return float(np.sqrt(np.mean(np.square(values)))) if len(values) else 0.0
+
+
+def parts(tracks: Sequence[dict[str, float]]) -> Floats:
+    """Return what each track adds to each metric that is made of tracks: (N, 2, M), dividend and divisor.
+
+    `combine` makes the metrics of them, of all tracks or of any choice of them.
+    """
+    of = [[track[metric.of] for metric in _OF_TRACKS] for track in tracks]
+    over = [[track[metric.over] if metric.over else 1.0 for metric in _OF_TRACKS] for track in tracks]
+    return np.stack([np.array(of), np.array(over)], axis=1)
+
+
+def combine(some: Floats) -> Floats:
+    """Put parts of tracks (N, 2, M) together: means over tracks, the worst maximum, rates over all metres (M,)."""
+    quotients = _SCALE * some[:, 0].sum(axis=0) / np.maximum(some[:, 1].sum(axis=0), 1.0)
+    return np.where(_IS_MAXIMUM, some[:, 0].max(axis=0), quotients)
 
 
 def summary(tracks: Sequence[dict[str, float]]) -> dict[str, float]:
     """Put the metrics of several tracks together: means over tracks, the worst maximum, rates over all kilometres."""
-
-    def column(name: str) -> np.ndarray:
-        return np.array([track[name] for track in tracks])
-
-    kilometres = column("distance").sum() / 1000
-    return {
-        "autonomy": float(column("autonomy").mean()),
-        "interventions_per_km": float(column("interventions").sum() / (column("supervised_distance").sum() / 1000)),
-        "departures_per_km": float(column("departures").sum() / kilometres),
-        "tracks_without_departure": float((column("departures") == 0).mean()),
-        "laps_completed": float(column("lap_completed").mean()),
-        "cross_track_error_mean": float(column("cross_track_error_mean").mean()),
-        "cross_track_error_p95": float(column("cross_track_error_p95").mean()),
-        "cross_track_error_max": float(column("cross_track_error_max").max()),
-        "steering_change": float(column("steering_change").mean()),
-        "mean_speed": float(column("mean_speed").mean()),
-        "progress_against_expert": float(column("progress_against_expert").mean()),
-    }
+    return dict(zip(METRICS_OF_TRACKS, combine(parts(tracks)).tolist(), strict=True))
 
 
-_OPERATORS = {">=": np.greater_equal, "<=": np.less_equal, ">": np.greater, "<": np.less}
+def statistics(tracks: Sequence[dict[str, float]]) -> dict[str, Statistic]:
+    """Put the metrics of several tracks together, with what is known of their spread.
 
-
-def check_requirement(text: str) -> tuple[str, str, float]:
-    """Read a requirement such as `autonomy>=0.99`: metric, operator, number.
-
-    Raises:
-        DrivesimError: If the operator is missing, the metric unknown (known ones are listed) or the number none.
+    A maximum has no interval: other tracks drawn from the same ones can only make it smaller.
     """
-    operator = next((operator for operator in _OPERATORS if operator in text), None)
-    if operator is None:
-        raise DrivesimError(f"--require {text!r}: expected METRIC>=NUMBER, or one of {', '.join(_OPERATORS)}.")
-    name, number = (part.strip() for part in text.split(operator, 1))
-    if name not in METRICS:
-        raise DrivesimError(f"--require {text!r}: unknown metric {name!r}. Known: {', '.join(METRICS)}.")
-    try:
-        return name, operator, float(number)
-    except ValueError as error:
-        raise DrivesimError(f"--require {text!r}: expected a number after {operator}, got {number!r}.") from error
-
-
-def is_met(requirement: tuple[str, str, float], values: dict[str, float]) -> bool:
-    """Whether the values of `summary` meet a requirement."""
-    name, operator, number = requirement
-    return bool(_OPERATORS[operator](values[name], number))
+    some = parts(tracks)
+    low, high = bootstrap_interval(some, combine)
+    each = _SCALE * some[:, 0] / np.maximum(some[:, 1], 1.0)
+    found = {}
+    for i, (metric, value) in enumerate(zip(_OF_TRACKS, combine(some).tolist(), strict=True)):
+        has_interval = len(tracks) > 1 and not metric.is_maximum
+        found[metric.name] = Statistic(
+            value,
+            low=float(low[i]) if has_interval else None,
+            high=float(high[i]) if has_interval else None,
+            worst_tenth=float(np.percentile(each[:, i], 10 if metric.more_is_better else 90)),
+            worst=float(each[:, i].min() if metric.more_is_better else each[:, i].max()),
+        )
+    return found

@@ -1,8 +1,9 @@
 """Pictures: driven lines on their roads, and short films."""
 
+from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
@@ -11,10 +12,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from agents.evaluation import Evaluation
+from agents.footage import draw_steering, seen_again, write_film
 from agents.rollout import Course, Drive
 from drivesim.env import RENDER_CAMERA
 from drivesim.errors import DrivesimError
-from drivesim.render import Renderer
 from drivesim.simulation import Rules
 from drivesim.vehicle import get_vehicle
 
@@ -69,32 +70,22 @@ def check_video_name(path: Path) -> None:
 def write_video(driven: Drive, course: Course, path: Path) -> None:
     """Film a drive's first seconds (MP4 or GIF): the road from above, and in a corner what the network saw."""
     check_video_name(path)
-    vehicle = get_vehicle(course.scenario.get("vehicle", Rules().vehicle))
-    large = Renderer(RENDER_CAMERA, vehicle)
-    small = Renderer(course.camera, vehicle) if course.camera is not None else None
     count = min(len(driven.put_back), round(_FILM_SECONDS / driven.dt))
-    size = (RENDER_CAMERA.width, RENDER_CAMERA.height)
     options = ["-vf", "fps=10,scale=320:-1,split[a][b];[a]palettegen[p];[b][p]paletteuse"]
     is_gif = path.suffix.lower() == ".gif"
-    writer = imageio_ffmpeg.write_frames(
-        str(path),
-        size,
-        fps=1 / driven.dt,
-        codec="gif" if is_gif else "libx264",
-        pix_fmt_out="pal8" if is_gif else "yuv420p",
-        output_params=options if is_gif else ["-movflags", "+faststart"],
-        macro_block_size=1,
-        ffmpeg_log_level="error",
-    )
-    writer.send(None)
-    for step in range(count):
-        pose = np.array([[driven.columns[name][step] for name in ("x", "y", "heading")]])
-        frame = large.draw([driven.world.texture(large)], pose)[0].copy()
-        if small is not None:
-            _inset(frame, small.draw([driven.world.texture(small)], pose)[0])
-        _steering_bar(frame, float(driven.columns["steering"][step]))
-        writer.send(frame)
-    writer.close()
+    write_film(path, _film_frames(driven, course, count), 1 / driven.dt, options if is_gif else ())
+
+
+def _film_frames(driven: Drive, course: Course, count: int) -> Iterator[np.ndarray]:
+    vehicle = get_vehicle(course.scenario.get("vehicle", Rules().vehicle))
+    views = seen_again(driven, course.camera, vehicle, range(count)) if course.camera is not None else repeat(None)
+    for step, (frame, view) in enumerate(
+        zip(seen_again(driven, RENDER_CAMERA, vehicle, range(count)), views, strict=False)
+    ):
+        if view is not None:
+            _inset(frame, view)
+        draw_steering(frame, float(driven.columns["steering"][step]))
+        yield frame
 
 
 def _inset(frame: np.ndarray, view: np.ndarray) -> None:
@@ -102,11 +93,3 @@ def _inset(frame: np.ndarray, view: np.ndarray) -> None:
     height, width = view.shape[:2]
     frame[8 : height + 12, 8 : width + 12] = 255
     frame[10 : height + 10, 10 : width + 10] = view
-
-
-def _steering_bar(frame: np.ndarray, steering: float) -> None:
-    """Draw the steering as a bar from the middle of the lower border."""
-    height, width = frame.shape[:2]
-    middle, reach = width // 2, round(steering * 0.4 * width)
-    frame[height - 16 : height - 8, width // 10 : width - width // 10] = (40, 40, 40)
-    frame[height - 16 : height - 8, min(middle, middle + reach) : max(middle, middle + reach) + 1] = (255, 200, 60)

@@ -2,28 +2,23 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from agents.devices import autocast, choose_device
-from agents.driver import frames_of
+from agents.frame_driver import FrameDriver
 from agents.model_files import read_weights
 from agents.networks import build_network, fold_batch_norm
 from agents.policy_config import PolicyConfig
 from agents.policy_files import read_config, write_policy
-from drivesim.camera import Camera
-from drivesim.errors import DrivesimError
-from drivesim.vector_env import DriveVectorEnv
-from drivesim.vehicle import VehicleParams, get_vehicle
 
 # Frames to a pass of the network: larger batches are no faster on a CPU.
 _CHUNK = 128
 
 
-class Policy:
+class Policy(FrameDriver):
     """A driver that is a network.
 
     Args:
@@ -33,7 +28,6 @@ class Policy:
     """
 
     name = "policy"
-    needs_frames = True
 
     def __init__(self, config: PolicyConfig, network: nn.Module, device: str = "auto") -> None:
         self.config = config
@@ -41,52 +35,12 @@ class Policy:
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self._driving: nn.Module | None = None
 
-    @property
-    def camera(self) -> Camera:
-        """The camera whose frames it takes."""
-        return self.config.camera
-
-    @property
-    def vehicle(self) -> VehicleParams:
-        """The car that it was trained on."""
-        return get_vehicle(self.config.vehicle)
-
     def with_driving(self, driving: dict[str, float], epoch: int) -> "Policy":
         """Return the same network with what is known of its driving."""
         training = {**self.config.training, "epoch": epoch}
         return Policy(replace(self.config, driving=driving, training=training), self.network, self.device.type)
 
-    def act(self, env: DriveVectorEnv, observation: Any, cars: np.ndarray) -> np.ndarray:
-        """See `agents.driver.Driver.act`."""
-        if env.camera != self.camera:
-            raise DrivesimError(
-                f"camera: this policy was made for {self.camera}; the environment has {env.camera}. "
-                "Make the environment with camera=policy.camera."
-            )
-        if env.single_action_space.shape != (len(self.config.outputs),):
-            raise DrivesimError(
-                f"action: this policy gives {', '.join(self.config.outputs)}; the environment takes "
-                f"{env.single_action_space.shape[0]} values."
-            )
-        frames = frames_of(observation, env)
-        everyone = len(cars) == len(frames)
-        speeds = env.state.vehicle.speed if self.config.takes_speed else None
-        return self.predict(
-            frames if everyone else frames[cars], speeds if speeds is None or everyone else speeds[cars]
-        )
-
-    def predict(self, frames: np.ndarray, speeds: np.ndarray | None = None) -> np.ndarray:
-        """Take frames (B, H, W, 3) uint8 RGB, and speeds (B,) m/s if it does, to actions (B, A) float64 in [-1, 1]."""
-        expected = (self.camera.height, self.camera.width, 3)
-        if frames.dtype != np.uint8 or frames.shape[1:] != expected:
-            raise DrivesimError(
-                f"frames: this policy takes uint8 frames of {expected}, got {frames.dtype} of {frames.shape[1:]}."
-            )
-        if (speeds is not None) != self.config.takes_speed:
-            raise DrivesimError(
-                f"speeds: this policy takes {' and '.join(self.config.inputs)}; it was given "
-                f"{'no speeds' if speeds is None else 'speeds too'}."
-            )
+    def _compute(self, frames: np.ndarray, speeds: np.ndarray | None) -> np.ndarray:
         if self._driving is None or self.network.training:
             # Whoever trains the network puts it into training mode; its weights may differ since.
             self._driving = fold_batch_norm(self.network.eval())
@@ -97,9 +51,9 @@ class Policy:
                 # A batch in NHWC memory seen as NCHW: channels_last without a copy.
                 inputs = [torch.from_numpy(frames[chunk]).to(self.device).permute(0, 3, 1, 2)]
                 if speeds is not None:
-                    inputs.append(torch.from_numpy(speeds[chunk].astype(np.float32)).to(self.device))
+                    inputs.append(torch.from_numpy(speeds[chunk]).to(self.device))
                 actions.append(self._driving(*inputs).float())
-        return np.clip(torch.cat(actions).cpu().numpy().astype(np.float64), -1.0, 1.0)
+        return torch.cat(actions).cpu().numpy()
 
     def save(self, folder: Path | str) -> None:
         """Write the policy's folder: configuration, weights and a model card."""

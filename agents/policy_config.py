@@ -43,6 +43,15 @@ class PolicyConfig:
         """Whether it takes the car's speed too."""
         return "speed" in self.inputs
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "PolicyConfig":
+        """Rebuild a configuration from its fields, as read from JSON; raises what a wrong type raises."""
+        camera, lists = (
+            Camera.from_dict(values["camera"]),
+            {name: tuple(values[name]) for name in ("inputs", "outputs")},
+        )
+        return cls(**{**values, "camera": camera, **lists})
+
     def __post_init__(self) -> None:
         """Refuse what no policy can be, with all faults at once."""
         faults = []

@@ -10,7 +10,6 @@ from agents.model_card import model_card
 from agents.model_files import CONFIG, UNREADABLE, missing_files, read_values, write_model
 from agents.networks import PILOTNET
 from agents.policy_config import PolicyConfig
-from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 
 FORMAT_VERSION = 1
@@ -42,8 +41,6 @@ def read_config(folder: Path) -> tuple[PolicyConfig, str]:
             raise DrivesimError(f"policy: {path} is of format {version}; this drivesim reads up to {FORMAT_VERSION}.")
         if values["backbone"] != PILOTNET:
             check_backbone(values["backbone"])
-        values["camera"] = Camera.from_dict(values["camera"])
-        values["inputs"], values["outputs"] = tuple(values["inputs"]), tuple(values["outputs"])
-        return PolicyConfig(**values), checksum
+        return PolicyConfig.from_dict(values), checksum
     except UNREADABLE as error:
         raise DrivesimError(f"policy: {path} is not a policy's configuration ({error}). Copy it anew.") from error

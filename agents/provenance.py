@@ -1,7 +1,8 @@
 """Provenance: what a file says of how it came about."""
 
+import shlex
 import subprocess
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,35 @@ def lap_info(world: World, rules: Rules, driver: str, seed: int | None = None, *
         commit=commit(),
         notes=notes,
     )
+
+
+def command_line(module: str, args: Any) -> str:
+    """Write the command line that gives these options, those left out that are at their defaults.
+
+    Args:
+        module: Such as `agents.evaluate`.
+        args: The command's `Args`.
+    """
+    words = ["python", "-m", module]
+    for field in fields(args):
+        value = getattr(args, field.name)
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        if value == default:
+            continue
+        option = f"--{field.name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words.append(option if value else option.replace("--", "--no-", 1))
+        else:
+            words += [option, *map(neutral, value if isinstance(value, list | tuple) else [value])]
+    return shlex.join(words)
+
+
+def neutral(value: Any) -> str:
+    """Write an option's value; of an absolute path, which tells on the machine and its user, its last part alone."""
+    if isinstance(value, list | tuple):
+        return " ".join(map(neutral, value))
+    text = str(value)
+    return Path(text).name if Path(text).is_absolute() else text
 
 
 @lru_cache(maxsize=1)

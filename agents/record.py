@@ -1,6 +1,7 @@
 """python -m agents.record --laps 40 --out laps
 
-Record laps of the scripted expert, headless. Noise on its steering (DART) takes it off the line; the labels stay clean.
+Record laps of a scripted driver, headless: of the expert, or of one that steers as people do. Noise on the expert's
+steering (DART) takes it off the line; the labels stay clean. What leads off the road is marked as bad.
 """
 
 from dataclasses import dataclass
@@ -9,11 +10,15 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from agents.driver import Driver
 from agents.expert import ExpertDriver
+from agents.human_like import HumanLikeDriver
 from agents.progress import progress_bar
 from agents.provenance import lap_info
 from agents.rollout import Course, Drive, drive, lap_columns
+from datasets.departures import leading_to
 from datasets.recording import LapWriter, new_folder
+from datasets.schema import MARK_BAD
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError, check_name
 from drivesim.scenario import Scenario
@@ -24,6 +29,12 @@ from drivesim.world import WorldSource
 # Laps driven at once.
 _CARS = 64
 
+# Noise on the steering of each driver where none is asked for: a person's own is enough.
+NOISE = {ExpertDriver.name: 0.1, HumanLikeDriver.name: 0.0}
+
+# What leads to a departure begins this long before it, seconds.
+_BEFORE_DEPARTURE = 3.0
+
 
 @dataclass
 class Args:
@@ -31,6 +42,8 @@ class Args:
 
     out: Path
     """Folder for the laps; made new."""
+    driver: str = "expert"
+    """expert, or human-like: late, loose and unsteady, as a person is; its labels are its own actions."""
     laps: int = 40
     """Laps to record, each on a track of its own."""
     seconds: float | None = None
@@ -41,25 +54,27 @@ class Args:
     """Of generated tracks: easy, medium, hard, or mixed."""
     first_seed: int = 0
     """Seed of the first track; the next laps take the next ones."""
-    noise: float = 0.1
-    """Standard deviation of the noise on the steering."""
+    noise: float | None = None
+    """Standard deviation of the noise on the steering; if left out 0.1 for the expert, none for human-like."""
     vehicle: str = "car"
     """The car: car, car-dynamic or rc."""
     environment: str = "steer"
-    """steer (a cruise controller holds the speed) or drive (the expert works the pedal too)."""
+    """steer (a cruise controller holds the speed) or drive (the driver works the pedal too)."""
     append: bool = False
     """Add to a folder that holds laps already."""
     seed: int = 0
-    """Of the noise."""
+    """Of the noise, and of the human-like driver."""
 
 
 def main(args: Args) -> None:
     """Record the laps."""
+    check_name("--driver", args.driver, NOISE)
     check_name("--environment", args.environment, ["steer", "drive"])
     if args.laps < 1:
         raise DrivesimError(f"--laps: expected 1 or more, got {args.laps}.")
-    if not 0 <= args.noise <= 1:
-        raise DrivesimError(f"--noise: expected a number from 0 to 1, got {args.noise}.")
+    noise = NOISE[args.driver] if args.noise is None else args.noise
+    if not 0 <= noise <= 1:
+        raise DrivesimError(f"--noise: expected a number from 0 to 1, got {noise}.")
     if args.seed < 0:
         raise DrivesimError(f"--seed: expected 0 or more, got {args.seed}.")
     if args.seconds is not None and not args.seconds > 0:
@@ -69,14 +84,15 @@ def main(args: Args) -> None:
     folder = new_folder(args.out, args.append)
     course = Course(
         has_pedal=args.environment == "drive",
-        noise=args.noise,
+        noise=noise,
         time_limit=args.seconds,
         scenario={"vehicle": args.vehicle},
     )
     rng = np.random.default_rng(args.seed)
+    driver: Driver = HumanLikeDriver(args.seed) if args.driver == HumanLikeDriver.name else ExpertDriver()
     console = Console()
     worlds = source.all()
-    steps = 0
+    steps = departed = marked = 0
     with progress_bar(console, "recording") as on_step:
         for first in range(0, args.laps, _CARS):
             batch = worlds[first : first + _CARS]
@@ -84,14 +100,21 @@ def main(args: Args) -> None:
             def on_batch_step(share: float, first: int = first, cars: int = len(batch)) -> None:
                 on_step((first + cars * share) / args.laps)
 
-            drives = drive(ExpertDriver(), batch, course, rng, on_batch_step)
-            for driven in drives:
-                _write(folder, driven, rules, args)
+            for driven in drive(driver, batch, course, rng, on_batch_step):
+                bad = _write(folder, driven, rules, args, noise)
                 steps += len(driven.put_back)
+                departed += bad > 0
+                marked += bad
     minutes = steps * rules.dt / 60
     console.print(
         f"Recorded {args.laps} laps, {steps} steps, {minutes:.1f} minutes of driving, into {folder}", soft_wrap=True
     )
+    if departed:
+        console.print(
+            f"[yellow]{departed} of {args.laps} laps left the road: {marked} steps, from {_BEFORE_DEPARTURE:g} s "
+            "before a lap's first departure on, are marked bad and not trained on.[/yellow]",
+            soft_wrap=True,
+        )
     console.print(
         f"Train on them: python -m agents.train --data {folder} --backbone pilotnet --out policy", soft_wrap=True
     )
@@ -104,10 +127,15 @@ def _source(args: Args) -> WorldSource:
     return WorldSource([track.reversed() if lap % 2 else track for lap in range(args.laps)])
 
 
-def _write(folder: Path, driven: Drive, rules: Rules, args: Args) -> None:
-    info = lap_info(driven.world, rules, ExpertDriver.name, args.seed, noise=args.noise, end_reason=driven.end_reason)
+def _write(folder: Path, driven: Drive, rules: Rules, args: Args, noise: float) -> int:
+    """Write one lap; returns how many of its steps are marked bad, as they lead off the road or come after."""
+    columns = lap_columns(driven)
+    bad = np.logical_or.accumulate(leading_to(driven.departed, round(_BEFORE_DEPARTURE / driven.dt)))
+    columns["mark"] = columns["mark"] | np.where(bad, MARK_BAD, 0).astype(np.uint8)
+    info = lap_info(driven.world, rules, args.driver, args.seed, noise=noise, end_reason=driven.end_reason)
     with LapWriter(folder, info) as lap:
-        lap.extend(lap_columns(driven))
+        lap.extend(columns)
+    return int(bad.sum())
 
 
 if __name__ == "__main__":

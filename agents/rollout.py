@@ -1,23 +1,28 @@
 """Rollout: a driver in a vector environment, one drive a world; every command that drives uses it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from agents.driver import Driver
+from agents.driver import Driver, DriverWithMemory
 from datasets.schema import LAP_SCHEMA
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats
 from drivesim.namespaces import NUMPY
-from drivesim.simulation import wheel_clearance
+from drivesim.simulation import start_state, wheel_clearance
 from drivesim.vector_env import DriveVectorEnv, SteerVectorEnv
+from drivesim.vehicle import VehicleParams
 from drivesim.world import World
 
 # The injected noise forgets half of itself in this time, seconds.
 _NOISE_HALF_LIFE = 0.5
+
+# Noise of 1 makes no more lateral acceleration than a full turn of the preset `car`'s wheel (0.6 rad, wheelbase 2.7 m)
+# does at 10 m/s, m/s^2: faster, or with a shorter car, the same noise would throw the car off the road.
+_NOISE_ACCELERATION = 10.0**2 * 0.6 / 2.7
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,14 @@ class Course:
     Attributes:
         has_pedal: Whether the driver works the pedal too (`Drive-v0`), or a cruise controller does (`Steer-v0`).
         camera: Of the cars; None where the driver needs none.
-        put_back_beyond: A car farther than this from the centreline is put back on it, metres; None never does.
+        put_back_beyond: A car farther than this from the centreline is put back on it, metres, once it has been nearer;
+            None never does.
         put_back_off_road: Whether a car with a wheel off the road is put back on the centreline.
-        noise: Standard deviation of the noise added to the driver's steering (DART, Laskey et al. 2017).
+        noise: Standard deviation of the noise added to the driver's steering (DART, Laskey et al. 2017); less where
+            the speed or a short wheelbase would make more of it, see `noise_share`.
+        start_aside: How far beside the centreline the cars start, as a share of the room between wheel and edge; the
+            first car to the left, the next to the right, and so on.
+        start_turn: By how much they start turned away from the road, radians; the first to the left, and so on.
         time_limit: Of each drive, seconds; None for a lap at 3 m/s.
         threads: Threads that draw.
         scenario: Further arguments of the environment (`vehicle`, `control_hz`, `cruise_speed`, ...).
@@ -40,6 +50,8 @@ class Course:
     put_back_beyond: float | None = None
     put_back_off_road: bool = False
     noise: float = 0.0
+    start_aside: float = 0.0
+    start_turn: float = 0.0
     time_limit: float | None = None
     threads: int = 2
     scenario: dict[str, Any] = field(default_factory=dict)
@@ -73,6 +85,24 @@ class Drive:
         """Seconds driven."""
         return len(self.put_back) * self.dt
 
+    @property
+    def departure_steps(self) -> np.ndarray:
+        """The steps at which a wheel left the road: (K,) int."""
+        before = np.concatenate([[False], self.departed[:-1] & ~self.put_back[:-1]])
+        return np.flatnonzero(self.departed & ~before)
+
+
+class DriveInterrupted(KeyboardInterrupt):
+    """The user stopped a drive.
+
+    Attributes:
+        drives: Of every world, what was driven; None of those whose drive had not ended.
+    """
+
+    def __init__(self, drives: list[Drive | None]) -> None:
+        super().__init__()
+        self.drives = drives
+
 
 def drive(
     driver: Driver,
@@ -94,59 +124,115 @@ def drive(
         One `Drive` a world, in their order.
 
     Raises:
-        DrivesimError: If there is noise, and no generator to draw it from.
+        DrivesimError: If there is noise, and no generator to draw it from; if the driver needs frames, and there is no
+            camera.
+        DriveInterrupted: If the user stops it.
     """
     if course.noise and rng is None:
         raise DrivesimError(f"rng: noise of {course.noise} needs a generator; give numpy.random.default_rng(seed).")
+    if driver.needs_frames and course.camera is None:
+        raise DrivesimError(f"camera: {driver.name} sees frames, and the course has no camera. Give it one.")
     env = make_env(len(worlds), course)
+    log = _Log(len(worlds))
+    try:
+        _drive_all(driver, env, worlds, course, rng, log, on_step)
+    except KeyboardInterrupt as error:
+        drives = log.drives(env, worlds)
+        raise DriveInterrupted([d if d is not None and d.end_reason else None for d in drives]) from error
+    finally:
+        env.close()
+    return [driven for driven in log.drives(env, worlds) if driven is not None]
+
+
+class _Log:
+    """What happened to every car, step by step."""
+
+    def __init__(self, cars: int) -> None:
+        self.rows: list[dict[str, np.ndarray]] = []
+        self.put_back: list[np.ndarray] = []
+        self.departed: list[np.ndarray] = []
+        self.lengths = np.zeros(cars, np.int64)
+        self.reasons = np.full(cars, None, object)
+
+    def drives(self, env: DriveVectorEnv, worlds: Sequence[World]) -> list[Drive | None]:
+        """Return every car's drive; None of a car that was stopped before its first step."""
+        if not self.lengths.any():
+            return [None] * len(worlds)
+        columns = {name: np.stack([row[name] for row in self.rows], axis=1) for name in self.rows[0]}
+        put_back, departed = np.stack(self.put_back, axis=1), np.stack(self.departed, axis=1)
+        return [
+            Drive(
+                world=world,
+                columns={name: values[car, :length] for name, values in columns.items()},
+                put_back=put_back[car, :length],
+                departed=departed[car, :length],
+                end_reason=self.reasons[car],
+                progress=float(env.state.progress[car]),
+                dt=env.rules.dt,
+            )
+            for car, (world, length) in enumerate(zip(worlds, self.lengths, strict=True))
+        ]
+
+
+def _drive_all(
+    driver: Driver,
+    env: DriveVectorEnv,
+    worlds: Sequence[World],
+    course: Course,
+    rng: np.random.Generator | None,
+    log: _Log,
+    on_step: Callable[[float], None] | None,
+) -> None:
+    """Drive every car of `env` to its end."""
     observation, info = env.reset(seed=0, options={"worlds": list(worlds)})
+    if course.start_aside or course.start_turn:
+        observation = _start_beside(env, course)
     cars = np.arange(len(worlds))
-    rows: list[dict[str, np.ndarray]] = []
-    put_backs, departures = [], []
-    lengths = np.zeros(len(worlds), np.int64)
-    reasons = np.full(len(worlds), None, object)
+    memory = driver if isinstance(driver, DriverWithMemory) else None
+    if memory is not None:
+        memory.forget(env, cars)
+    was_near = np.abs(env.state.lateral) <= (course.put_back_beyond or 0.0)
     noise = np.zeros(len(worlds))
     while len(cars):
         wanted = np.zeros((len(worlds), 2 if course.has_pedal else 1))
         wanted[cars] = driver.act(env, observation, cars)
         noise = _next_noise(noise, course, env.rules.dt, rng)
         applied = wanted.copy()
-        applied[:, 0] += noise
+        applied[:, 0] += noise * noise_share(env.state.vehicle.speed, env.rules.vehicle)
         before = _row(env)
         observation, _, terminated, truncated, info = env.step(applied)
-        rows.append({**before, **_actions(info, wanted, course)})
         off_road = info["clearance"] < 0
         away = course.put_back_off_road & off_road
         if course.put_back_beyond is not None:
-            away = away | (np.abs(info["lateral_error"]) > course.put_back_beyond)
+            is_far = np.abs(info["lateral_error"]) > course.put_back_beyond
+            away = away | (is_far & was_near)
+            was_near |= ~is_far
         ended = terminated | truncated
         away = away & ~ended
-        put_backs.append(away)
-        departures.append(off_road)
-        lengths[cars] += 1
-        reasons[ended] = info["end_reason"][ended] if ended.any() else None
+        log.rows.append({**before, **_actions(info, wanted, course)})
+        log.put_back.append(away)
+        log.departed.append(off_road)
+        log.lengths[cars] += 1
+        log.reasons[ended] = info["end_reason"][ended] if ended.any() else None
         if away.any():
             chosen = np.flatnonzero(away)
             observation = env.place(chosen, info["s"][chosen], info["speed"][chosen])
+            was_near |= away
+            if memory is not None:
+                memory.forget(env, chosen)
         cars = np.flatnonzero(~ended)
         if on_step is not None:
             on_step(1 - len(cars) / len(worlds))
-    progress = env.state.progress
-    env.close()
-    columns = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
-    put_back, departed = np.stack(put_backs, axis=1), np.stack(departures, axis=1)
-    return [
-        Drive(
-            world=world,
-            columns={name: values[car, :length] for name, values in columns.items()},
-            put_back=put_back[car, :length],
-            departed=departed[car, :length],
-            end_reason=reasons[car],
-            progress=float(progress[car]),
-            dt=env.rules.dt,
-        )
-        for car, (world, length) in enumerate(zip(worlds, lengths, strict=True))
-    ]
+
+
+def _start_beside(env: DriveVectorEnv, course: Course) -> Any:
+    """Put the cars beside the line and turn them, every other one to the other side; returns the observation."""
+    started = env.get_state()
+    room = wheel_clearance(started.state, env.road, env.rules.vehicle, NUMPY)
+    side = np.where(np.arange(env.num_envs) % 2, -1.0, 1.0)
+    speed = started.state.vehicle.speed
+    lateral, turn = side * course.start_aside * room, side * course.start_turn
+    return env.set_state(replace(started, state=start_state(env.road, started.state.s, lateral, turn, speed, NUMPY)))
 
 
 def make_env(cars: int, course: Course) -> DriveVectorEnv:
@@ -198,6 +284,12 @@ def _next_noise(noise: Floats, course: Course, dt: float, rng: np.random.Generat
     return kept * noise + course.noise * np.sqrt(1 - kept**2) * rng.standard_normal(len(noise))
 
 
+def noise_share(speed: Floats, params: VehicleParams) -> Floats:
+    """Share of the noise that reaches the wheel at a speed (N,) m/s: its lateral acceleration stays bounded."""
+    full_turn = speed**2 * params.max_steering_angle / params.wheelbase
+    return _NOISE_ACCELERATION / np.maximum(full_turn, _NOISE_ACCELERATION)
+
+
 def lap_columns(a_drive: Drive) -> dict[str, np.ndarray]:
     """Return a drive's columns as a lap's."""
-    return {name: a_drive.columns[name] for name in LAP_SCHEMA.names}
+    return {name: a_drive.columns[name] for name in LAP_SCHEMA.names if name in a_drive.columns}

@@ -78,8 +78,8 @@ class Args:
     """Epochs in which the head of a pretrained backbone learns alone."""
     weight_decay: float = 1e-3
     """Of AdamW."""
-    averaging: float = 0.0
-    """Decay of a moving average of the weights, such as 0.99, which then drives; 0 for none."""
+    averaging: float = 0.99
+    """Decay of a moving average of the weights, which is what drives; 0 for none."""
     patience: int = 0
     """Stop after so many epochs without better driving; 0 for never."""
     balance: float = 0.0

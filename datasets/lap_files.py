@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from datasets.schema import DTYPES, LAP_SCHEMA, MAX_STEPS, Lap
 from drivesim.errors import DrivesimError
 
-MAX_BYTES = 400 * MAX_STEPS  # the batches of a partial lap take 200 bytes a step
+MAX_BYTES = 400 * MAX_STEPS  # the batches of a partial lap take some 200 bytes a step
 
 _PARQUET: dict[str, Any] = {
     "compression": "zstd",

@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import ArrayLike
 
 from datasets.lap_files import read_lap, stamp, sync_folder, write_lap
-from datasets.schema import DTYPES, LABELS, LAP_SCHEMA, MAX_STEPS, Columns, LapInfo, check_columns
+from datasets.schema import DTYPES, LABELS, LAP_SCHEMA, MAX_STEPS, POLICY_ACTIONS, Columns, LapInfo, check_columns
 from drivesim.errors import DrivesimError
 
 try:
@@ -31,7 +31,7 @@ FLUSH_SECONDS = 1.0  # of driving, and of the clock: what a crash may cost
 QUIET_SECONDS = 60.0  # where files cannot be locked, one that nobody wrote to for so long has no writer
 
 _row_values = operator.itemgetter(*DTYPES)
-_DEFAULTS: dict[str, float] = dict.fromkeys(LABELS, float("nan")) | {"mark": 0}
+_DEFAULTS: dict[str, float] = dict.fromkeys(LABELS + POLICY_ACTIONS, float("nan")) | {"mark": 0}
 
 
 class LapWriter:
@@ -54,7 +54,7 @@ class LapWriter:
         self._rows_a_flush = max(1, int(info.control_hz * FLUSH_SECONDS))
         self._rows: list[tuple[float, ...]] = []
         self._marks: list[tuple[int, int, int]] = []
-        self._size, self._failed = 0, False
+        self._size, self._saved, self._failed = 0, 0, False
         self._steps, self._time, self._clock = 0, -float("inf"), time.monotonic()
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class LapWriter:
         return self._steps
 
     def append(self, row: Mapping[str, float] | None = None, /, **values: float) -> None:
-        """Add one step: a number for every column; labels and `mark` may be left out.
+        """Add one step: a number for every column; labels, the policy's actions and `mark` may be left out.
 
         Raises:
             DrivesimError: If the step is faulty, which leaves it out; or if the disk is full.
@@ -77,7 +77,7 @@ class LapWriter:
             self._flush()
 
     def extend(self, columns: Mapping[str, ArrayLike]) -> None:
-        """Add many steps and write them to the disk: (T,) for every column; labels and `mark` may be left out.
+        """Add many steps and write them to the disk: (T,) for every column; as with `append`, some may be left out.
 
         Raises:
             DrivesimError: If there is a fault, which leaves all of them out; or if the disk is full.
@@ -104,6 +104,11 @@ class LapWriter:
         self._check_open()
         self._marks.append((max(0, start), min(stop, self._steps), flags & 255))
 
+    def flush(self) -> None:
+        """Write what waits in memory, steps and marks, to the disk."""
+        self._check_open()
+        self._flush()
+
     def close(self) -> None:
         """Make the lap whole. An empty one leaves nothing behind; one that could not be written stays partial."""
         if not self._steps:
@@ -115,12 +120,21 @@ class LapWriter:
                 self._flush()
                 self._stream.close()
                 self._write()
-                write_lap(self.path, read_lap(self._partial))
+                self._make_whole()
                 self.discard()
         finally:
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1
+
+    def _make_whole(self) -> None:
+        try:
+            write_lap(self.path, read_lap(self._partial))
+        except DrivesimError as error:
+            raise DrivesimError(
+                f"{error} All {self._steps} steps of the lap are kept in {self._partial.name}: the next recording into "
+                "this folder makes it whole."
+            ) from error
 
     def discard(self) -> None:
         """Remove what was recorded of a lap that is not closed yet."""
@@ -166,10 +180,11 @@ class LapWriter:
                 raise
             self._failed = True
             raise DrivesimError(
-                f"{self._partial}: cannot write ({error.strerror}); the lap up to its last second is kept there. "
-                "Make room: the next recording into this folder turns it into a whole file."
+                f"{self._partial}: cannot write ({error.strerror}); {self._saved} of the lap's {self._steps} steps are "
+                "kept there. Make room: the next recording into this folder turns it into a whole file."
             ) from error
         self._size, self._clock = self._size + len(data), time.monotonic()
+        self._saved = self._steps - len(self._rows)
 
 
 def recover(folder: Path | str) -> list[str]:
@@ -224,7 +239,9 @@ def new_folder(path: Path | str, append: bool = False) -> Path:
 def _plausible(row: Mapping[str, float], after: float) -> bool:
     """Whether a step is right beyond doubt; `check_columns` decides on the others, and says what is wrong."""
     try:
-        time_, *_, steering, pedal, steering_label, pedal_label, mark = values = _row_values(row)
+        time_, *_, steering, pedal, steering_label, pedal_label, policy_steering, policy_pedal, mark = values = (
+            _row_values(row)
+        )
         return bool(
             len(row) == len(DTYPES)
             and isfinite(sum(values[:10]))
@@ -233,6 +250,8 @@ def _plausible(row: Mapping[str, float], after: float) -> bool:
             and -1 <= pedal <= 1
             and not abs(steering_label) > 1
             and not abs(pedal_label) > 1
+            and not abs(policy_steering) > 1
+            and not abs(policy_pedal) > 1
             and mark in range(256)
         )
     except (TypeError, KeyError, ValueError):

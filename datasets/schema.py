@@ -19,10 +19,12 @@ from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats
 from drivesim.track import MAX_SPACING, Track
 
-FORMAT_VERSION = 1
+# Version 2 added the policy's own actions and `MARK_POLICY`; laps of version 1 are read, without either.
+FORMAT_VERSION = 2
 
 MARK_BAD = 1  # a bit of `mark`: not to be learned from, as it was rewound or came before a crash
 MARK_CORRECTION = 2  # a bit of `mark`: a person took over from a policy
+MARK_POLICY = 4  # a bit of `mark`: a policy drove, which is no demonstration, and no fault either
 
 MAX_STEPS = 10_000_000  # six days at 20 Hz; a file that declares more is broken, and would ask for gigabytes
 MAX_TRACK_SAMPLES = 10_000_000  # a race track of 25 km has 50,000
@@ -47,12 +49,15 @@ LAP_SCHEMA = pa.schema(
         ("pedal", _F32, "-1..1", "action applied in the step that starts here: -1 full brake, +1 full throttle"),
         ("steering_label", _F32, "-1..1", "what the driver wanted, clean of injected noise; NaN where unknown"),
         ("pedal_label", _F32, "-1..1", "what the driver wanted, clean of injected noise; NaN where unknown"),
-        ("mark", pa.uint8(), "bits", "MARK_BAD, MARK_CORRECTION"),
+        ("policy_steering", _F32, "-1..1", "what the policy at the wheel asked for; NaN where there was none"),
+        ("policy_pedal", _F32, "-1..1", "what the policy at the wheel asked for; NaN where there was none"),
+        ("mark", pa.uint8(), "bits", "MARK_BAD, MARK_CORRECTION, MARK_POLICY"),
     )
 )
 DTYPES: dict[str, np.dtype] = {field.name: np.dtype(field.type.to_pandas_dtype()) for field in LAP_SCHEMA}
 ACTIONS = ("steering", "pedal")
 LABELS = ("steering_label", "pedal_label")
+POLICY_ACTIONS = ("policy_steering", "policy_pedal")  # may be left out: most laps have none
 
 _VERSION_KEY, _INFO_KEY, _POINTS_KEY, _COMPLETE_KEY = (
     f"drivesim.{key}".encode() for key in ("format_version", "lap", "track_points", "complete")
@@ -192,8 +197,8 @@ class Lap:
 
     @property
     def good(self) -> NDArray[np.bool_]:
-        """(T,) bool: steps to learn from."""
-        return (self.columns["mark"] & MARK_BAD) == 0
+        """(T,) bool: steps to learn from, which a person or the expert drove well."""
+        return (self.columns["mark"] & (MARK_BAD | MARK_POLICY)) == 0
 
     def to_table(self) -> pa.Table:
         """Return the columns as an Arrow table whose metadata hold all the rest but the name."""
@@ -228,12 +233,14 @@ def check_columns(columns: Mapping[str, ArrayLike], after: float = -np.inf) -> t
     """Copy and cast steps to the schema's types, and gather everything that is wrong with them.
 
     Args:
-        columns: Name -> (T,), units as in `LAP_SCHEMA`.
+        columns: Name -> (T,), units as in `LAP_SCHEMA`; of `POLICY_ACTIONS` those that are left out become NaN.
         after: Seconds; the first time must be later.
 
     Returns:
         The columns in the schema's order, each (T,), and one phrase a fault.
     """
+    unknown = np.full(np.size(next(iter(columns.values()), ())), np.nan)
+    columns = {**dict.fromkeys(POLICY_ACTIONS, unknown), **columns}
     faults = [f"unknown column {name!r}, known: {', '.join(DTYPES)}" for name in columns if name not in DTYPES]
     faults += [f"column {name!r} is missing" for name in DTYPES if name not in columns]
     cast: Columns = {}
@@ -247,7 +254,7 @@ def check_columns(columns: Mapping[str, ArrayLike], after: float = -np.inf) -> t
         faults.append(f"columns of one length expected, came {lengths}")
     for name, values in cast.items():
         checks = [(~np.isfinite(values), "not finite")]
-        if name in LABELS:
+        if name in LABELS + POLICY_ACTIONS:
             checks = [(np.isinf(values) | (np.abs(values) > 1), "neither in -1..1 nor NaN")]
         elif name in ACTIONS:
             checks = [(~(np.abs(values) <= 1), "not in -1..1")]

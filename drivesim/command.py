@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import tyro
@@ -30,3 +31,21 @@ def run_command(main: Callable[[Args], int | None], arguments: type[Args], descr
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def check_writable(path: Path | None) -> None:
+    """Make the folder of a file that a command will write, and refuse a place that can't be written.
+
+    Called before the work starts. A file that is there stays; None is no file.
+    """
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        was_there = path.exists()
+        with path.open("ab"):
+            pass
+        if not was_there:
+            path.unlink()
+    except OSError as error:
+        raise DrivesimError(f"{path} can't be written: {error.strerror}. Choose another place.") from error

@@ -128,7 +128,6 @@ class DriveEnv(gymnasium.Env):
             from drivesim.viewer import Viewer
 
             self._viewer = Viewer("drivesim", frame.shape[1], frame.shape[0])
-        self._viewer.pressed()  # The window answers the desktop only when its events are read.
         self._viewer.show(frame, self.metadata["render_fps"])
         return None
 

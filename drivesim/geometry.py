@@ -17,6 +17,14 @@ def wrap_angle(angle: ArrayLike) -> Floats:
     return np.where(wrapped < np.pi, wrapped, -np.pi)
 
 
+def between_poses(start: ArrayLike, end: ArrayLike, share: float) -> Floats:
+    """Return the pose (3,) at a share of the way between two, along a straight line and the shorter turn."""
+    start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
+    move = end - start
+    move[2] = wrap_angle(move[2])
+    return start + share * move
+
+
 def pose_matrix(poses: ArrayLike) -> Floats:
     """Return the 3x3 matrices that take homogeneous ego coordinates to the world.
 

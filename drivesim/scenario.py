@@ -36,6 +36,7 @@ class Scenario:
         off_road_margin: How far the car's centre may be outside the road's edge, metres.
         stall_time: Seconds without progress that end an episode.
         time_limit: Of an episode, seconds; None for what its laps take at 3 m/s.
+        wind: Of a steady wind that blows east: what it accelerates a dynamic car by, across its axis, m/s^2.
         threads: Threads that draw frames; None for one a core in a vector environment.
         render_mode: None, `rgb_array` or `human`.
     """
@@ -53,6 +54,7 @@ class Scenario:
     off_road_margin: float = 0.0
     stall_time: float = 5.0
     time_limit: float | None = None
+    wind: float = 0.0
     threads: int | None = None
     render_mode: str | None = None
 
@@ -79,6 +81,7 @@ class Scenario:
             off_road_margin=self.off_road_margin,
             stall_time=self.stall_time,
             time_limit=self.time_limit,
+            wind=self.wind,
         )
 
     def camera_or_none(self) -> Camera | None:

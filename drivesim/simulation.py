@@ -43,6 +43,7 @@ class Rules:
         off_road_margin: An episode ends when the car's centre is this far outside the road's edge, metres.
         stall_time: An episode ends after this long without progress, seconds.
         time_limit: Of an episode, seconds; None for what a lap takes at 3 m/s.
+        wind: Of a steady wind that blows east: what it accelerates a car by, across its axis, m/s^2.
     """
 
     vehicle: VehicleParams = field(default_factory=VehicleParams)
@@ -52,6 +53,7 @@ class Rules:
     off_road_margin: float = 0.0
     stall_time: float = 5.0
     time_limit: float | None = None
+    wind: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse rules that can't be played by, with all faults at once."""
@@ -73,6 +75,8 @@ class Rules:
             faults.append(f"stall_time={self.stall_time!r} (positive seconds)")
         if self.time_limit is not None and not self.time_limit > 0:
             faults.append(f"time_limit={self.time_limit!r} (positive seconds, or None)")
+        if not (abs(self.wind) <= 20 and (self.wind == 0 or self.vehicle.model == "dynamic")):
+            faults.append(f"wind={self.wind!r} (up to 20 m/s^2; 0 for a kinematic car, which has no slip)")
         if faults:
             raise DrivesimError(f"environment: {'; '.join(faults)}.")
 
@@ -161,7 +165,7 @@ def step(state: CarState, steering: Any, pedal: Any, road: Road, rules: Rules, x
     if rules.cruise_speed is not None:
         pedal = cruise_pedal(state.vehicle.speed, rules.cruise_speed, rules.vehicle, xp)
     dt = rules.dt / rules.substeps
-    vehicle = step_vehicle(state.vehicle, steering, pedal, rules.vehicle, dt, xp, rules.substeps)
+    vehicle = step_vehicle(state.vehicle, steering, pedal, rules.vehicle, dt, xp, rules.substeps, rules.wind)
     gained_s, s, lateral, heading_error, width_left, width_right = project(state.s, vehicle, road, xp)
     travelled = state.travelled + _within_reach(gained_s, s, state.vehicle, vehicle, road, xp)
     progress = xp.maximum(state.progress, travelled)

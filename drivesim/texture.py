@@ -83,8 +83,13 @@ class GroundTexture:
             return self.only_page
         column = int((x / self.resolution - self._low[0]) // self._cell[0])
         row = int((y / self.resolution - self._low[1]) // self._cell[1])
+        column, row = min(max(column, 0), self._grid[0] - 1), min(max(row, 0), self._grid[1] - 1)
+        page = self._pages.get((column, row))
+        # Nobody who has their page waits while another thread paints its neighbour.
+        if page is not None and _PAINTING.locked():
+            return page
         with _PAINTING:
-            return self._page(min(max(column, 0), self._grid[0] - 1), min(max(row, 0), self._grid[1] - 1))
+            return self._page(column, row)
 
     @property
     def memory(self) -> int:

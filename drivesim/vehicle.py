@@ -144,6 +144,7 @@ def step_vehicle(
     dt: float,
     xp: Namespace,
     substeps: int = 1,
+    wind: float = 0.0,
 ) -> VehicleState:
     """Advance cars by `substeps` steps of `dt` seconds under one action.
 
@@ -155,18 +156,19 @@ def step_vehicle(
         dt: Seconds, 0.01 or less.
         xp: The namespace of the state's fields.
         substeps: Number of steps.
+        wind: What a steady wind that blows east accelerates a car with slip by, across its axis, m/s^2.
     """
     target = -steering * params.max_steering_angle
     limit = params.friction * GRAVITY
     drive = xp.where(pedal > 0.0, pedal * params.max_acceleration, pedal * params.max_braking)
     drive = xp.clip(drive, -limit, limit)
     for _ in range(substeps):
-        state = _substep(state, target, drive, params, dt, xp)
+        state = _substep(state, target, drive, params, dt, xp, wind)
     return state
 
 
 def _substep(
-    state: VehicleState, target: Any, drive: Any, params: VehicleParams, dt: float, xp: Namespace
+    state: VehicleState, target: Any, drive: Any, params: VehicleParams, dt: float, xp: Namespace, wind: float
 ) -> VehicleState:
     """Advance by `dt`, steering towards the angle `target` and pushed by `drive` m/s^2."""
     angle = _steer(state.steering_angle, target, params, dt, xp)
@@ -175,7 +177,7 @@ def _substep(
     yaw_rate = speed * xp.tan(angle) * (1.0 / params.wheelbase)
     lateral_velocity = yaw_rate * params.cg_to_rear
     if params.model == "dynamic":
-        slipping_lateral, slipping_yaw = _slip(state, angle, acceleration, params, dt, xp)
+        slipping_lateral, slipping_yaw = _slip(state, angle, acceleration, params, dt, xp, wind)
         weight = xp.clip((speed - _BLEND_FROM) / (_BLEND_TO - _BLEND_FROM), 0.0, 1.0)
         lateral_velocity = lateral_velocity + weight * (slipping_lateral - lateral_velocity)
         yaw_rate = yaw_rate + weight * (slipping_yaw - yaw_rate)
@@ -199,7 +201,7 @@ def _steer(angle: Any, target: Any, params: VehicleParams, dt: float, xp: Namesp
 
 
 def _slip(
-    state: VehicleState, angle: Any, acceleration: Any, params: VehicleParams, dt: float, xp: Namespace
+    state: VehicleState, angle: Any, acceleration: Any, params: VehicleParams, dt: float, xp: Namespace, wind: float
 ) -> tuple[Any, Any]:
     """Lateral velocity and yaw rate after `dt` of tyre forces."""
     speed = xp.maximum(state.speed, _BLEND_FROM)
@@ -215,5 +217,7 @@ def _slip(
     force_rear = -grip_rear * xp.tanh(params.cornering_stiffness_rear * slip_rear / grip_rear)
     across = force_front * xp.cos(angle)
     lateral_acceleration = (across + force_rear) / params.mass - speed * yaw_rate
+    if wind:
+        lateral_acceleration = lateral_acceleration - wind * xp.sin(state.heading)
     yaw_acceleration = (params.cg_to_front * across - params.cg_to_rear * force_rear) / params.yaw_inertia
     return lateral + dt * lateral_acceleration, yaw_rate + dt * yaw_acceleration

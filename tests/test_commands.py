@@ -50,7 +50,8 @@ def parse(line):
 
 
 def test_the_commands_are_found():
-    assert set(COMMANDS) >= {"agents.record", "agents.train", "agents.evaluate", "benchmarks.throughput", "play"}
+    expected = {"agents.record", "agents.train", "agents.evaluate", "datasets.inspect", "datasets.trim", "play"}
+    assert set(COMMANDS) >= expected | {"benchmarks.throughput"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -60,10 +61,10 @@ def test_a_command_shows_help_with_every_option_explained(name, run):
     assert code == 0
     words = " ".join(re.sub(r"[│╭╮╰╯─]", " ", said).split())
     body = next(node for node in ast.parse(COMMANDS[name].read_text()).body if getattr(node, "name", "") == "Args").body
-    options = [node.target.id for node in body if isinstance(node, ast.AnnAssign)]
+    options = {node.target.id: ast.unparse(node.annotation) for node in body if isinstance(node, ast.AnnAssign)}
     assert options
-    for option in options:
-        assert f"--{option.replace('_', '-')}" in words
+    for option, kind in options.items():
+        assert (option.upper() if "Positional" in kind else f"--{option.replace('_', '-')}") in words
     # Each field is followed by its docstring.
     fields = [index for index, node in enumerate(body) if isinstance(node, ast.AnnAssign)]
     explained = [isinstance(body[i + 1], ast.Expr) for i in fields if i + 1 < len(body)]

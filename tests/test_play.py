@@ -1,4 +1,4 @@
-"""A person at the wheel, without a person: keys are posted, and the laps are read back."""
+"""The command, on a display that is not there: keys are posted, and the laps are read back."""
 
 import os
 import subprocess
@@ -11,246 +11,206 @@ import pygame
 import pytest
 
 import play
+from agents.game import Game
 from datasets.lap_files import read_laps
-from drivesim.env import DriveEnv, SteerEnv
+from drivesim.devices import Devices
+from drivesim.pacing import Pacer
 from drivesim.vehicle import VEHICLES, get_vehicle
-from drivesim.viewer import Viewer
 from tests.agents.policies import make_policy
 from tests.datasets.laps import drive as made_up_lap
 from tests.datasets.laps import partial_lap
 
 ROOT = Path(__file__).resolve().parents[1]
+SHOWN_A_STEP = 3
 
 
 class Keyboard:
-    """Keys to come: `at[n]` go down, or do what they do, once `n` frames have been shown."""
+    """Keys to come: `at[n]` go down, or do what they do, once `n` control steps have been driven."""
 
     def __init__(self):
         self.at = defaultdict(list)
         self.held: set[int] = set()
-        self.frames = 0
-        self.inset = None
-        self.lines = []
+        self.steps = 0
+        self.game = None
 
     def __getitem__(self, key):
         return key in self.held
 
     def advance(self):
-        self.frames += 1
-        for key in self.at[self.frames]:
+        self.steps += 1
+        for key in self.at[self.steps]:
             if callable(key):
                 key()
             else:
                 pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key))
+        assert self.steps < 2000, "nobody ended it"
 
     def hold(self, *keys):
-        def change():
-            self.held = set(keys)
-
-        return change
+        return lambda: setattr(self, "held", set(keys))
 
 
 @pytest.fixture
-def keyboard(monkeypatch):
-    """Open windows nowhere, wait for no clock, and follow the script of a `Keyboard`."""
-    keyboard = Keyboard()
+def keyboard(monkeypatch, tmp_path):
+    """Open windows nowhere, on a clock that only frames advance, and follow the script of a `Keyboard`."""
+    keyboard, now = Keyboard(), [0.0]
 
-    class Clock:
-        def tick(self, fps):
-            keyboard.fps = fps
+    def init(game, ride, *arguments, **options):
+        real_init(game, ride, *arguments, **options, clock=lambda: now[0])
+        keyboard.game, keyboard.ride, keyboard.dt = game, ride, ride.dt
 
-    def show(viewer, frame, fps, inset=None, lines=()):
-        real_show(viewer, frame, fps, inset, lines)
-        keyboard.inset = inset
-        keyboard.lines.append(lines)
+    def read(devices, *arguments):
         keyboard.advance()
-        assert keyboard.frames < 2000, "nobody ended it"
+        return real_read(devices, *arguments)
 
-    real_show = Viewer.show
+    def wait(pacer):
+        now[0] += keyboard.dt / SHOWN_A_STEP
+
+    real_init, real_read = Game.__init__, Devices.read
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    monkeypatch.setattr(pygame.time, "Clock", Clock)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr(Game, "__init__", init)
+    monkeypatch.setattr(Devices, "read", read)
+    monkeypatch.setattr(Pacer, "wait", wait)
     monkeypatch.setattr(pygame.key, "get_pressed", lambda: keyboard)
-    monkeypatch.setattr(Viewer, "show", show)
     yield keyboard
     assert not pygame.display.get_init(), "the window was left open"
 
 
-def start(keyboard, folder, policy=None, kind=SteerEnv, seed=0, **arguments):
-    """Run a session; return it."""
-    env = kind(**{"laps": 1000, "stall_time": 1e9, "time_limit": 1e9} | arguments)
-    viewer = Viewer("a test", play._WINDOW.width, play._WINDOW.height)
-    pygame.event.clear()
-    session = play.Session(env, viewer, folder, policy)
-    try:
-        session.run(seed)
-    finally:
-        session.stop_recording()
-        viewer.close()
-    return session
-
-
-def test_a_session_records_what_was_driven_between_two_presses_of_r(tmp_path, keyboard):
+def test_the_command_says_what_was_recorded_and_how_to_go_on(tmp_path, keyboard, run):
     keyboard.at = defaultdict(
         list,
         {
-            5: [pygame.K_r],
-            15: [keyboard.hold(pygame.K_RIGHT)],
-            20: [keyboard.hold()],
-            45: [pygame.K_r],
-            50: [pygame.K_ESCAPE],
+            1: [pygame.K_r, keyboard.hold(pygame.K_RIGHT)],
+            4: [keyboard.hold(pygame.K_a)],
+            9: [keyboard.hold()],
+            41: [pygame.K_ESCAPE],
         },
     )
-    session = start(keyboard, tmp_path / "laps", track=3)
-    assert session.recorded == 40
-    (lap,), lost = read_laps(tmp_path / "laps")
-    assert lost == []
-    assert lap.complete
+    out = tmp_path / "my laps"
+    code, said, _ = run(play, "--out", out, "--track", 3, "--vehicle", "car-dynamic", "--camera", "front")
+    assert code == 0
+    assert f"Recorded 2.0 s, 1 lap, into {out}\n" in said
+    assert "To learn from: 2.0 s" in said
+    assert f"python -m agents.train --data '{out}' --backbone pilotnet" in said
+    (lap,), _ = read_laps(out)
+    assert get_vehicle(lap.info.vehicle) == VEHICLES["car-dynamic"]
+    assert lap.info.driver == "human"
+    assert keyboard.ride.frame.shape == (66, 200, 3)
+    assert (lap.columns["steering"][:3] > 0).all()
+    assert lap.columns["steering"][8] < 0
+    assert lap.columns["steering"][-1] == 0
+
+
+def test_a_key_is_in_the_action_of_the_lap_within_two_control_periods(tmp_path, keyboard, run):
+    pressed_after = []
+
+    def press():
+        pressed_after.append(keyboard.ride.recorder.steps)
+        keyboard.held = {pygame.K_LEFT}
+
+    real_draw, frames = Game._draw, [0]
+
+    def draw(game, share, now):
+        # In each of the frames between two steps once.
+        frames[0] += 1
+        if frames[0] in (40, 80, 120, 101, 61):
+            press()
+        elif frames[0] in (50, 70, 90, 110, 130):
+            keyboard.held = set()
+        real_draw(game, share, now)
+
+    keyboard.at = defaultdict(list, {1: [pygame.K_r], 60: [pygame.K_ESCAPE]})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Game, "_draw", draw)
+        assert run(play, "--out", tmp_path / "laps", "--track", 3, "--size", "320x180")[0] == 0
+    steering = read_laps(tmp_path / "laps")[0][0].columns["steering"]
+    turned = np.diff(steering, prepend=np.float32(0)) < 0
+    for steps in pressed_after:
+        # Row `steps` begins less than one period after the key went down: it must show it, or the next at the latest.
+        assert np.flatnonzero(turned[steps:])[0] <= 1
+
+
+def test_keys_rewind_mark_pause_and_take_the_next_track(tmp_path, keyboard, run):
+    seen = []
+    keyboard.at = defaultdict(
+        list,
+        {
+            1: [pygame.K_r],
+            140: [pygame.K_BACKSPACE, pygame.K_v, pygame.K_h],
+            200: [pygame.K_n, pygame.K_r],
+            230: [lambda: seen.append(keyboard.ride.recorder.steps), pygame.K_ESCAPE],
+        },
+    )
+    code, said, _ = run(play, "--out", tmp_path / "laps", "--size", "320x180", "--no-auto-rewind")
+    assert code == 0
+    first, second = read_laps(tmp_path / "laps")[0]
+    assert (~first.good).sum() == 100
+    assert first.info.track_name != second.info.track_name
+    assert "2 laps" in said
+    assert keyboard.game._shows_help
+    assert keyboard.game._camera.view == "wide"
+
+
+def test_a_paused_game_stands_still_and_records_nothing(tmp_path, keyboard, run):
+    frames = [0]
+
+    def press_again(game, share, now):
+        frames[0] += 1
+        if frames[0] == 150:
+            pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_p))
+        real_draw(game, share, now)
+
+    real_draw = Game._draw
+    keyboard.at = defaultdict(list, {1: [pygame.K_r], 21: [pygame.K_p], 41: [pygame.K_ESCAPE]})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Game, "_draw", press_again)
+        assert run(play, "--out", tmp_path / "laps", "--track", 3, "--size", "320x180")[0] == 0
+    (lap,), _ = read_laps(tmp_path / "laps")
     assert len(lap) == 40
-    assert (lap.info.driver, lap.info.environment, lap.info.control_hz) == ("human", "drivesim/Steer-v0", 20.0)
-    np.testing.assert_array_equal(lap.info.track_points, session.env.world.track.points)
-    columns = lap.columns
-    np.testing.assert_allclose(columns["time"], np.arange(5, 45) / 20, atol=1e-9)
-    # The wheel turns while the key is held, and comes back when it is let go.
-    step = 0.05 * play._TURN_RATE * np.minimum(10 / columns["speed"][10:15], 1)
-    np.testing.assert_array_equal(columns["steering"][:10], 0.0)
-    np.testing.assert_allclose(np.diff(columns["steering"][9:15]), step, rtol=1e-4)
-    np.testing.assert_allclose(np.diff(columns["steering"][14:17]), -0.05 * play._RETURN_RATE, rtol=1e-4)
-    np.testing.assert_array_equal(columns["steering"][20:], 0.0)
-    np.testing.assert_array_equal(columns["steering_label"], columns["steering"])
-    assert np.isnan(columns["pedal_label"]).all()
-    assert columns["heading"][20] < columns["heading"][9]
-
-
-def test_the_recorded_actions_drive_the_recorded_poses_again(tmp_path, keyboard):
-    keyboard.at = defaultdict(
-        list, {1: [pygame.K_r, keyboard.hold(pygame.K_a)], 6: [keyboard.hold(pygame.K_d)], 30: [pygame.K_ESCAPE]}
-    )
-    session = start(keyboard, tmp_path, track=3)
-    (lap,), _ = read_laps(tmp_path)
-    assert len(lap) == 29
-    env = SteerEnv(track=3, camera=None)
-    env.reset(options={"world": session.env.world})
-    env.step([0.0])
-    for step in range(len(lap)):
-        vehicle = env.state.vehicle
-        np.testing.assert_allclose((vehicle.x, vehicle.y, vehicle.heading), lap.poses[step], atol=1e-5)
-        env.step([lap.columns["steering"][step]])
-
-
-def test_n_takes_another_track_and_ends_the_lap(tmp_path, keyboard):
-    keyboard.at = defaultdict(
-        list, {2: [pygame.K_r], 20: [pygame.K_n], 25: [pygame.K_r], 35: [pygame.K_n, pygame.K_r], 40: [pygame.K_ESCAPE]}
-    )
-    session = start(keyboard, tmp_path)
-    laps, _ = read_laps(tmp_path)
-    names = [lap.info.track_name for lap in laps]
-    # N and R at once: R comes first, and ends the recording.
-    assert [len(lap) for lap in laps] == [18, 10]
-    assert len({*names, session.env.world.track.name}) == 3
-    assert keyboard.lines[25][2].startswith("REC ")
-    assert keyboard.lines[22][2] == "R to record"
-
-
-def test_leaving_the_road_goes_on_from_the_line_at_the_same_place(tmp_path, keyboard):
-    keyboard.at = defaultdict(list, {1: [pygame.K_r], 10: [keyboard.hold(pygame.K_RIGHT)]})
-    places = []
-
-    class Watched(SteerEnv):
-        def reset(self, **options):
-            before = (self.world, self.state) if places else None
-            result = super().reset(**options)
-            places.append((before, self.world, self.state))
-            if before is not None:
-                keyboard.held.clear()
-                keyboard.at[keyboard.frames + 5].append(pygame.K_ESCAPE)
-            return result
-
-    session = start(keyboard, tmp_path, kind=Watched)
-    assert len(places) == 2
-    (world_before, state_before), world, state = places[1]
-    assert abs(state_before.lateral) > 2
-    assert world is world_before
-    assert state.s == pytest.approx(state_before.s)
-    assert state.s > 5
-    assert (state.lateral, state.heading_error, state.vehicle.speed) == (0.0, 0.0, 10.0)
-    # The lap ends where the road was left; what is driven afterwards is not part of it.
-    (lap,), _ = read_laps(tmp_path)
-    assert lap.complete
-    assert session.recorded == len(lap)
-    assert abs(lap.columns["lateral_error"][-1]) > 2
     assert (np.hypot(*np.diff(lap.poses[:, :2], axis=0).T) < 0.6).all()
 
 
-def test_closing_the_window_ends_the_session_and_keeps_the_lap(tmp_path, keyboard):
-    keyboard.at = defaultdict(list, {1: [pygame.K_r], 12: [lambda: pygame.event.post(pygame.event.Event(pygame.QUIT))]})
-    start(keyboard, tmp_path)
-    (lap,), _ = read_laps(tmp_path)
-    assert lap.complete
-    assert len(lap) == 11
-
-
-def test_the_pedal_is_worked_and_recorded_where_it_is_asked_for(tmp_path, keyboard):
-    keyboard.at = defaultdict(
-        list,
-        {1: [pygame.K_r, keyboard.hold(pygame.K_w)], 30: [keyboard.hold(pygame.K_s)], 40: [pygame.K_ESCAPE]},
-    )
-    start(keyboard, tmp_path, kind=DriveEnv)
-    (lap,), _ = read_laps(tmp_path)
-    assert lap.info.environment == "drivesim/Drive-v0"
-    np.testing.assert_array_equal(lap.columns["pedal"], [1.0] * 29 + [-1.0] * 10)
-    np.testing.assert_array_equal(lap.columns["pedal_label"], lap.columns["pedal"])
-    assert lap.columns["speed"][29] > 5
-    assert lap.columns["speed"][38] < lap.columns["speed"][29] - 3
-
-
-# The whole command
-
-
-def test_the_command_says_what_was_recorded_and_how_to_go_on(tmp_path, keyboard, run):
-    keyboard.at = defaultdict(list, {1: [pygame.K_r], 41: [pygame.K_ESCAPE]})
-    code, said, _ = run(play, "--out", tmp_path / "laps", "--track", 3, "--vehicle", "rc", "--camera", "front")
-    assert code == 0
-    assert f"Recorded 2 s into {tmp_path / 'laps'}\n" in said
-    assert f"python -m agents.train --data {tmp_path / 'laps'} --backbone pilotnet" in said
-    (lap,), _ = read_laps(tmp_path / "laps")
-    assert get_vehicle(lap.info.vehicle) == VEHICLES["rc"]
-    assert keyboard.inset.shape == (66, 200, 3)
-    assert keyboard.fps == 20
-
-
-def test_nothing_recorded_leaves_nothing_behind_and_says_nothing(tmp_path, keyboard, run):
+def test_nothing_recorded_leaves_nothing_behind(tmp_path, keyboard, run):
     keyboard.at[3].append(pygame.K_ESCAPE)
-    assert run(play, "--out", tmp_path / "laps") == (0, "", "")
+    code, said, faults = run(play, "--out", tmp_path / "laps", "--size", "320x180")
+    assert (code, faults) == (0, "")
+    assert "Recorded" not in said
     assert not (tmp_path / "laps").exists()
 
 
 def test_laps_are_added_and_one_of_a_dead_recorder_is_recovered(tmp_path, keyboard, run):
-    data = partial_lap(tmp_path, made_up_lap(60))
-    (tmp_path / "lap-000001.arrows").write_bytes(data)
+    laps = tmp_path / "laps"
+    laps.mkdir()
+    (laps / "lap-000001.arrows").write_bytes(partial_lap(laps, made_up_lap(60)))
     keyboard.at = defaultdict(list, {1: [pygame.K_r], 11: [pygame.K_ESCAPE]})
-    code, said, _ = run(play, "--out", tmp_path)
+    code, said, _ = run(play, "--out", laps, "--size", "320x180")
     assert code == 0
-    assert f"{tmp_path / 'lap-000001.parquet'}: recovered 3.0 s" in said
-    assert [len(lap) for lap in read_laps(tmp_path)[0]] == [60, 10]
+    assert f"{laps / 'lap-000001.parquet'}: recovered 3.0 s" in said
+    assert [len(lap) for lap in read_laps(laps)[0]] == [60, 10]
 
 
-def test_an_interrupt_keeps_the_lap(tmp_path, keyboard, run):
+def test_closing_the_window_and_an_interrupt_keep_the_lap(tmp_path, keyboard, run):
     def interrupt():
         raise KeyboardInterrupt
 
-    keyboard.at = defaultdict(list, {1: [pygame.K_r], 12: [interrupt]})
-    code, _, said = run(play, "--out", tmp_path)
-    assert (code, said) == (130, "interrupted\n")
-    (lap,), _ = read_laps(tmp_path)
-    assert lap.complete
-    assert len(lap) == 11
+    def close():
+        pygame.event.post(pygame.event.Event(pygame.QUIT))
+
+    for at, (end, expected) in enumerate([(close, 0), (interrupt, 130)]):
+        keyboard.steps = 0
+        keyboard.at = defaultdict(list, {1: [pygame.K_r], 12: [end]})
+        code, _, _ = run(play, "--out", tmp_path / str(at), "--size", "320x180")
+        assert code == expected
+        (lap,), _ = read_laps(tmp_path / str(at))
+        assert lap.complete
+        assert len(lap) in (10, 11)
 
 
 def test_the_same_seed_draws_the_same_tracks(tmp_path, keyboard, run):
     def names(folder, seed):
-        keyboard.frames = 0
+        keyboard.steps = 0
         keyboard.at = defaultdict(list, {1: [pygame.K_r], 3: [pygame.K_n], 4: [pygame.K_r], 6: [pygame.K_ESCAPE]})
-        assert run(play, "--out", folder, "--seed", seed)[0] == 0
+        assert run(play, "--out", folder, "--seed", seed, "--size", "320x180")[0] == 0
         return [lap.info.track_name for lap in read_laps(folder)[0]]
 
     first = names(tmp_path / "1", 7)
@@ -259,16 +219,39 @@ def test_the_same_seed_draws_the_same_tracks(tmp_path, keyboard, run):
     assert names(tmp_path / "3", 8) != first
 
 
-def test_a_policy_is_watched_through_its_own_camera_at_its_own_rate(tmp_path, keyboard, run, one_torch_thread):
+def test_a_policy_drives_through_its_own_camera_at_its_own_rate(tmp_path, keyboard, run, one_torch_thread):
     policy = make_policy(control_hz=10.0)
     policy.save(tmp_path / "mine")
     keyboard.at = defaultdict(list, {1: [pygame.K_r], 11: [pygame.K_ESCAPE]})
-    assert run(play, "--policy", tmp_path / "mine", "--out", tmp_path / "laps", "--track", 3)[0] == 0
-    assert keyboard.inset.shape == (64, 64, 3)
-    assert keyboard.fps == 10
+    options = ("--out", tmp_path / "laps", "--track", 3, "--size", "320x180")
+    assert run(play, "--policy", tmp_path / "mine", *options)[0] == 0
+    assert keyboard.ride.frame.shape == (64, 64, 3)
     (lap,), _ = read_laps(tmp_path / "laps")
     assert (lap.info.control_hz, lap.info.driver) == (10.0, "mine")
     assert lap.columns["steering"].std() > 0
+    assert not lap.good.any()
+
+
+def test_recorded_laps_are_seen_again(tmp_path, keyboard, run):
+    keyboard.at = defaultdict(list, {1: [pygame.K_r], 61: [pygame.K_ESCAPE]})
+    assert run(play, "--out", tmp_path / "laps", "--track", 3, "--size", "320x180")[0] == 0
+    (lap,), _ = read_laps(tmp_path / "laps")
+    places = []
+    keyboard.steps = 0
+    keyboard.at = defaultdict(
+        list,
+        {
+            11: [lambda: places.append(keyboard.ride.pose(0.0)), pygame.K_UP],
+            20: [pygame.K_SPACE, pygame.K_ESCAPE],
+        },
+    )
+    assert run(play, "--replay", tmp_path / "laps", "--size", "320x180")[:2] == (
+        0,
+        "Driving. R records, H lists all keys, Escape ends.\n",
+    )
+    np.testing.assert_allclose(places[0], lap.poses[10], atol=1e-9)
+    assert keyboard.ride.rate == 2.0
+    assert keyboard.ride.paused
 
 
 @pytest.mark.parametrize(
@@ -279,6 +262,10 @@ def test_a_policy_is_watched_through_its_own_camera_at_its_own_rate(tmp_path, ke
         (("--camera", "rear"), "camera: unknown name 'rear'. Known: topdown, front, left, right."),
         (("--vehicle", "lorry"), "vehicle: unknown name 'lorry'"),
         (("--policy", "nowhere"), "nowhere is no policy folder"),
+        (("--replay", "nowhere"), "nowhere is not there"),
+        (("--env", "Nothing-v9"), "--env Nothing-v9: it cannot be made"),
+        (("--size", "huge"), "--size: expected width x height in pixels as in 1280x720, got 'huge'"),
+        (("--env", "CarRacing-v3", "--replay", "x"), "--replay and --env: expected one of them"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_opens_no_window(tmp_path, keyboard, run, options, words):
@@ -295,20 +282,48 @@ def test_a_policy_that_steers_alone_refuses_the_pedal(tmp_path, keyboard, run):
     assert (code, said) == (2, "error: --pedal: this policy steers alone; leave --pedal out.\n")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="takes the display of Linux away")
-def test_without_a_display_the_command_says_one_sentence_and_ends_with_code_2(tmp_path):
-    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    ran = subprocess.run(
-        [sys.executable, ROOT / "play.py", "--out", tmp_path / "laps"],
+def test_an_unknown_key_in_the_controls_file_is_one_sentence(tmp_path, keyboard, run):
+    (tmp_path / "config" / "drivesim").mkdir(parents=True)
+    (tmp_path / "config" / "drivesim" / "controls.json").write_text('{"dead_zoone": 0.2}')
+    code, _, said = run(play, "--out", tmp_path / "laps")
+    assert code == 2
+    assert "controls.json: unknown key 'dead_zoone'. Known: dead_zone, turn_rate, return_rate, wheels" in said
+    assert said.count("\n") == 1
+
+
+def run_alone(tmp_path, code):
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.argv = ['play.py', '--out', 'laps']\n{code}"],
         cwd=tmp_path,
-        env={**environment, "SDL_VIDEODRIVER": "x11", "PYTHONPATH": str(ROOT)},
+        env={
+            **environment,
+            "PYTHONPATH": str(ROOT),
+            "XDG_CONFIG_HOME": str(tmp_path),
+            "XDG_RUNTIME_DIR": str(tmp_path),
+        },
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+START = "import play; from drivesim.command import run_command; run_command(play.main, play.Args, play.__doc__)"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes the display of Linux away")
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (START, "error: No window can be opened"),
+        (f"sys.modules['pygame'] = None\n{START}", "error: A window needs pygame. Install it: pip install pygame-ce"),
+    ],
+)
+def test_without_a_display_or_pygame_the_command_says_one_sentence_and_ends_with_code_2(tmp_path, code, words):
+    ran = run_alone(tmp_path, code)
     assert ran.returncode == 2
-    assert ran.stderr.startswith("error: No window can be opened")
+    assert ran.stderr.startswith(words)
     assert ran.stderr.count("\n") == 1
-    assert "Traceback" not in ran.stderr
     assert not (tmp_path / "laps").exists()

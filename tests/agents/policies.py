@@ -30,19 +30,22 @@ def make_policy(seed=0, **changes):
     config = make_config(**({"training": {"laps": 3, "seed": seed}} | changes))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = build_network("pilotnet", config.camera.height, config.camera.width, len(config.outputs))
-        frames = torch.from_numpy(make_frames(24, config.camera)).permute(0, 3, 1, 2)
+        camera = config.camera
+        network = build_network("pilotnet", camera.height, camera.width, len(config.outputs), config.takes_speed)
+        inputs = [torch.from_numpy(make_frames(24, camera)).permute(0, 3, 1, 2)]
+        if config.takes_speed:
+            inputs.append(torch.linspace(0, 20, 24))
         norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
         with torch.no_grad():
             # Batch statistics of some frames, and a last layer that tells them apart.
             for norm in norms:
                 norm.momentum = 1.0
-            network.train()(frames)
+            network.train()(*inputs)
             for norm in norms:
                 norm.momentum = 0.1
-            actions, last = network.eval()(frames), network.head[-1]
+            actions, last = network.eval()(*inputs), network.head[-1]
             last.weight *= 0.4 / actions.std(dim=0)[:, None]
-            last.bias -= network(frames).mean(dim=0)
+            last.bias -= network(*inputs).mean(dim=0)
     return Policy(config, network, "cpu")
 
 

@@ -1,14 +1,17 @@
 """Provenance: the commit of a checkout, and what a lap says of how it came about."""
 
+import shlex
 import subprocess
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tyro
 
 import drivesim
-from agents import provenance
-from agents.provenance import commit, lap_info
+from agents import evaluate, provenance
+from agents.provenance import command_line, commit, lap_info, neutral
 from datasets.schema import LapInfo
 from drivesim.appearance import Appearance
 from drivesim.simulation import Rules
@@ -82,3 +85,28 @@ def test_a_lap_is_described_by_its_world_and_rules(cruise_speed, name):
     assert Appearance.from_dict(info.appearance) == PLAIN
     assert (info.drivesim_version, info.commit) == (drivesim.__version__, commit())
     assert LapInfo.from_metadata(info.to_metadata()) == info
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"tracks": 8, "first_seed": 3, "both_directions": True},
+        {"track_files": [Path("a b.csv"), Path("c.csv")], "require": ["autonomy>=0.9", "mean_speed>1"]},
+        {"report": Path("out/r.html"), "device": "cpu"},
+    ],
+)
+def test_a_command_line_gives_the_same_options_again(changes):
+    args = evaluate.Args(policy="mine", **changes)
+    words = shlex.split(command_line("agents.evaluate", args))
+    assert words[:3] == ["python", "-m", "agents.evaluate"]
+    assert tyro.cli(evaluate.Args, args=words[3:]) == args
+    assert len(words) == 5 + sum(
+        1 if value is True else 1 + len(value) if isinstance(value, list) else 2 for value in changes.values()
+    )
+
+
+def test_a_command_line_tells_nothing_of_the_machine():
+    args = evaluate.Args(policy="/home/someone/mine", json=Path("/home/someone/e.json"))
+    assert command_line("agents.evaluate", args) == "python -m agents.evaluate --policy mine --json e.json"
+    assert neutral([Path("/a/b.csv"), "c"]) == "b.csv c"

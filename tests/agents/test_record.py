@@ -7,6 +7,7 @@ from agents import record
 from agents.expert import ExpertDriver
 from agents.rollout import Course, drive
 from datasets.lap_files import read_laps
+from datasets.schema import MARK_BAD
 from drivesim.appearance import Appearance
 from drivesim.track_generation import generate_track
 from drivesim.vehicle import VEHICLES, get_vehicle
@@ -39,7 +40,8 @@ def test_laps_are_on_the_disk_with_noise_in_the_steering_and_clean_labels(tmp_pa
         assert lap.complete
         assert len(lap) == 80
         for name, values in lap.columns.items():
-            np.testing.assert_array_equal(values, driven.columns[name].astype(values.dtype), err_msg=name)
+            expected = driven.columns.get(name, np.full(80, np.nan))  # no policy drove
+            np.testing.assert_array_equal(values, expected.astype(values.dtype), err_msg=name)
         noise = lap.columns["steering"] - lap.columns["steering_label"]
         assert 0.05 < noise.std() < 0.5
         assert lap.good.all()
@@ -54,6 +56,63 @@ def test_laps_are_on_the_disk_with_noise_in_the_steering_and_clean_labels(tmp_pa
         np.testing.assert_array_equal(info.track_points, track.points)
     assert f"Recorded 3 laps, 240 steps, 0.2 minutes of driving, into {tmp_path / 'laps'}\n" in out
     assert f"Train on them: python -m agents.train --data {tmp_path / 'laps'} --backbone pilotnet --out policy\n" in out
+
+
+def test_a_human_like_lap_holds_what_was_done_as_its_label(tmp_path, run):
+    arguments = ("--driver", "human-like", "--laps", 2, "--seconds", 6, "--seed", 3)
+    code, out, _ = run(record, *arguments, "--out", tmp_path / "laps")
+    assert code == 0
+    laps, _ = read_laps(tmp_path / "laps")
+    assert [len(lap) for lap in laps] == [120, 120]
+    for lap in laps:
+        assert (lap.info.driver, lap.info.notes["noise"]) == ("human-like", 0.0)
+        np.testing.assert_array_equal(lap.columns["steering"], lap.columns["steering_label"])
+        assert lap.good.all()
+    assert "left the road" not in out
+    assert run(record, *arguments, "--out", tmp_path / "again")[0] == 0
+    assert files(tmp_path / "laps") == files(tmp_path / "again")
+
+
+def test_noise_is_by_driver_unless_it_is_asked_for(tmp_path, run):
+    def noise(name, *options):
+        assert run(record, "--laps", 1, "--seconds", 2, "--out", tmp_path / name, *options)[0] == 0
+        (lap,) = read_laps(tmp_path / name)[0]
+        wander = (lap.columns["steering"] - lap.columns["steering_label"]).std()
+        return lap.info.notes["noise"], wander > 0
+
+    assert noise("expert") == (0.1, True)
+    assert noise("person", "--driver", "human-like") == (0.0, False)
+    assert noise("shaken", "--driver", "human-like", "--noise", 0.05) == (0.05, True)
+
+
+def test_what_leads_off_the_road_is_marked_bad_and_said(tmp_path, run):
+    options = ("--environment", "drive", "--vehicle", "rc", "--noise", 0.9, "--laps", 6, "--seconds", 12)
+    code, out, _ = run(record, *options, "--out", tmp_path)
+    assert code == 0
+    laps, _ = read_laps(tmp_path)
+    course = Course(has_pedal=True, noise=0.9, time_limit=12.0, scenario={"vehicle": "rc"})
+    drives = drive(ExpertDriver(), WorldSource(range(6), "mixed").all(), course, np.random.default_rng(0))
+    departed = marked = 0
+    for lap, driven in zip(laps, drives, strict=True):
+        first = int(driven.departed.argmax()) if driven.departed.any() else len(lap) + 60
+        expected = np.arange(len(lap)) < first - 60
+        np.testing.assert_array_equal(lap.good, expected)
+        assert set(lap.columns["mark"]) <= {0, MARK_BAD}
+        departed += driven.departed.any()
+        marked += (~expected).sum()
+    assert 0 < departed < 6
+    assert f"{departed} of 6 laps left the road: {marked} steps, from 3 s before a lap's first departure on" in out
+
+
+@pytest.mark.parametrize("vehicle", VEHICLES)
+def test_the_default_noise_throws_no_car_off_the_road_at_racing_speed(tmp_path, run, vehicle):
+    options = ("--environment", "drive", "--vehicle", vehicle, "--laps", 9)
+    code, out, _ = run(record, *options, "--out", tmp_path)
+    assert code == 0
+    assert "left the road" not in out
+    laps, _ = read_laps(tmp_path)
+    assert [lap.info.notes["end_reason"] for lap in laps] == ["lap_completed"] * 9
+    assert all(lap.good.all() for lap in laps)
 
 
 def test_without_noise_what_was_done_is_what_was_wanted(tmp_path, run):
@@ -120,6 +179,7 @@ def test_a_folder_with_laps_is_refused_and_left_as_it_was_unless_it_is_to_be_add
     ("options", "words"),
     [
         (("--laps", 0), "--laps: expected 1 or more, got 0"),
+        (("--driver", "drunk"), "--driver: unknown name 'drunk'. Known: expert, human-like."),
         (("--noise", -0.1), "--noise: expected a number from 0 to 1, got -0.1"),
         (("--noise", "nan"), "--noise: expected a number from 0 to 1, got nan"),
         (("--seconds", 0), "--seconds: expected more than 0, got 0.0"),

@@ -6,8 +6,8 @@ import pytest
 from agents import rollout
 from agents.driver import StraightDriver
 from agents.expert import ExpertDriver
-from agents.rollout import Course, drive, lap_columns
-from datasets.schema import DTYPES, LAP_SCHEMA, check_columns
+from agents.rollout import Course, drive, lap_columns, noise_share
+from datasets.schema import DTYPES, LAP_SCHEMA, POLICY_ACTIONS, check_columns
 from drivesim.camera import CAMERAS
 from drivesim.errors import DrivesimError
 from drivesim.render import Renderer
@@ -45,9 +45,10 @@ def test_every_car_is_driven_to_the_end_of_its_own_lap(has_pedal):
 
 def test_a_drives_columns_are_those_of_a_lap_and_two_more():
     drives = drive(ExpertDriver(), RINGS[:1], Course())
-    assert set(drives[0].columns) == {*LAP_SCHEMA.names, "clearance", "heading_error"}
+    driven = [name for name in LAP_SCHEMA.names if name not in POLICY_ACTIONS]
+    assert set(drives[0].columns) == {*driven, "clearance", "heading_error"}
     columns = lap_columns(drives[0])
-    assert list(columns) == LAP_SCHEMA.names
+    assert list(columns) == driven
     cast, faults = check_columns(columns)
     assert faults == []
     assert list(cast) == list(DTYPES)
@@ -272,3 +273,12 @@ def test_a_car_that_is_put_back_is_not_ended_by_the_environments_own_limit():
         env = rollout.make_env(1, course)
         assert env.rules.off_road_margin * env.rules.control_hz > MAX_STEP
         env.close()
+
+
+def test_noise_pushes_no_car_aside_harder_than_a_car_at_ten_metres_a_second():
+    car = VEHICLES["car"]
+    speeds = np.array([0.0, 5.0, 10.0, 20.0, 30.0])
+    np.testing.assert_allclose(noise_share(speeds, car), [1, 1, 1, 1 / 4, 1 / 9])
+    for name, params in VEHICLES.items():
+        push = noise_share(speeds, params) * speeds**2 * params.max_steering_angle / params.wheelbase
+        assert push.max() == pytest.approx(10.0**2 * car.max_steering_angle / car.wheelbase), name

@@ -54,6 +54,8 @@ def drive(steps, seed=0):
         pedal=np.tanh(wander),
         steering_label=want,
         pedal_label=np.where(time_ < 5, np.nan, np.tanh(wander)),
+        policy_steering=np.where(time_ < 2, np.tanh(want), np.nan),
+        policy_pedal=np.full(steps, np.nan),
         mark=rng.integers(0, 4, steps),
     )
     return {name: columns[name].astype(dtype) for name, dtype in DTYPES.items()}

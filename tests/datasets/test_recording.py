@@ -43,7 +43,11 @@ def test_a_lap_comes_back_exactly_however_it_was_added(tmp_path):
 
 
 def test_labels_and_mark_may_be_left_out(tmp_path):
-    columns = {name: values for name, values in drive(30).items() if "label" not in name and name != "mark"}
+    columns = {
+        name: values
+        for name, values in drive(30).items()
+        if "label" not in name and "policy" not in name and name != "mark"
+    }
     with LapWriter(tmp_path, make_info()) as writer:
         writer.append(rows_of(columns)[0])
         writer.extend({name: values[1:] for name, values in columns.items()})
@@ -134,6 +138,7 @@ def test_a_faulty_step_is_refused_and_the_others_are_kept(tmp_path):
             ({"time": 9.0, "x": float("nan")}, "x: 1 of 1 are not finite"),
             ({"time": 9.0, "steering": 25}, "steering: 1 of 1 are not in"),
             ({"time": 9.0, "steering_label": 2}, "steering_label"),
+            ({"time": 9.0, "policy_pedal": -2}, "policy_pedal"),
             ({"time": 9.0, "mark": 256}, "mark: expected whole numbers"),
             ({"time": 9.0, "y": "north"}, "y: expected numbers"),
             ({"time": None}, "time: expected numbers"),
@@ -189,6 +194,19 @@ def test_steps_can_be_marked_after_they_were_added_and_the_marks_survive_a_crash
         assert bad == [*(range(3) if closed else ()), *range(30, 50)]
         assert (lap.columns["mark"] & MARK_CORRECTION).all()
         writer.discard()
+
+
+def test_marks_are_on_the_disk_once_they_are_flushed(tmp_path):
+    writer = LapWriter(tmp_path, make_info())
+    for row in rows_of(drive(25) | {"mark": np.zeros(25, np.uint8)}):
+        writer.append(row)
+    writer.mark(10, 25, MARK_BAD)
+    writer.flush()
+    lap = read_lap(tmp_path / f"{writer.name}.arrows")
+    assert lap.good.tolist() == [True] * 10 + [False] * 15
+    writer.discard()
+    with pytest.raises(DrivesimError, match="is closed"):
+        writer.flush()
 
 
 def test_a_lap_of_an_absurd_length_is_refused(tmp_path, monkeypatch):

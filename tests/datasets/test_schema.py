@@ -13,7 +13,9 @@ from datasets.schema import (
     LAP_SCHEMA,
     MARK_BAD,
     MARK_CORRECTION,
+    MARK_POLICY,
     MAX_STEPS,
+    POLICY_ACTIONS,
     Lap,
     LapInfo,
     check_columns,
@@ -36,7 +38,7 @@ def make_columns(steps=100, seed=0):
     rng = np.random.default_rng(seed)
     columns = {name: rng.normal(size=steps).cumsum().astype(dtype) for name, dtype in DTYPES.items() if name != "mark"}
     columns["time"] = np.arange(steps) / 20
-    for name in ("steering", "pedal", "steering_label", "pedal_label"):
+    for name in ("steering", "pedal", "steering_label", "pedal_label", "policy_steering", "policy_pedal"):
         columns[name] = rng.uniform(-1, 1, steps).astype(np.float32)
     columns["pedal_label"][::3] = np.nan
     columns["mark"] = rng.integers(0, 4, steps).astype(np.uint8)
@@ -124,9 +126,26 @@ def test_a_lap_says_its_poses_duration_track_and_good_steps():
     np.testing.assert_array_equal(lap.track.points, lap.info.track_points)
 
 
-def test_bad_steps_are_not_good_and_corrections_are():
-    columns = make_columns(4) | {"mark": np.array([0, MARK_BAD, MARK_CORRECTION, MARK_BAD | MARK_CORRECTION])}
-    assert Lap(make_info(), columns, True, "lap").good.tolist() == [True, False, True, False]
+def test_bad_steps_and_those_a_policy_drove_are_not_good_and_corrections_are():
+    mark = np.array([0, MARK_BAD, MARK_CORRECTION, MARK_BAD | MARK_CORRECTION, MARK_POLICY])
+    assert Lap(make_info(), make_columns(5) | {"mark": mark}, True, "lap").good.tolist() == [
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_lap_of_version_1_is_read_and_no_policy_is_known_to_have_driven():
+    lap = make_lap()
+    table = lap.to_table().drop_columns(list(POLICY_ACTIONS))
+    table = table.replace_schema_metadata({**table.schema.metadata, b"drivesim.format_version": b"1"})
+    back = Lap.from_table(table, "old")
+    assert list(back.columns) == list(DTYPES)
+    for name in DTYPES:
+        expected = np.full(len(lap), np.nan, np.float32) if name in POLICY_ACTIONS else lap.columns[name]
+        assert back.columns[name].tobytes() == expected.tobytes(), name
 
 
 @pytest.mark.parametrize("complete", [True, False])
@@ -162,6 +181,7 @@ def test_columns_of_another_type_are_cast_where_they_can_be():
         ("pedal", np.nan, "pedal: 1 of 100 are not in -1..1"),
         ("pedal_label", -1.5, "pedal_label: 1 of 100 are neither in -1..1 nor NaN"),
         ("steering_label", 1e300, "steering_label: 1 of 100 are neither"),
+        ("policy_steering", -1.5, "policy_steering: 1 of 100 are neither in -1..1 nor NaN"),
         ("mark", 300, "mark: expected whole numbers 0..255"),
         ("mark", 0.5, "mark: expected whole numbers 0..255"),
     ],
@@ -181,7 +201,13 @@ def test_all_faults_of_a_table_are_named_at_once():
     metadata[b"drivesim.format_version"] = str(FORMAT_VERSION + 1).encode()
     with pytest.raises(DrivesimError) as caught:
         Lap.from_table(table.replace_schema_metadata(metadata), "lap")
-    for words in ("format version 2", "update", "'y' is missing", "'mark' is missing", "x: expected numbers"):
+    for words in (
+        f"format version {FORMAT_VERSION + 1}",
+        "update",
+        "'y' is missing",
+        "'mark' is missing",
+        "x: expected numbers",
+    ):
         assert words in str(caught.value)
 
 

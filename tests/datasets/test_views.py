@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datasets.schema import MARK_BAD, MARK_CORRECTION
+from datasets.schema import MARK_BAD, MARK_CORRECTION, MARK_POLICY
 from datasets.views import NARROWEST, Spread, line_of
 from drivesim.geometry import to_ego, wrap_angle
 from drivesim.namespaces import NUMPY
@@ -168,6 +168,8 @@ def test_bad_steps_are_left_out_and_so_are_those_whose_way_ahead_is_bad():
     mark = np.full(200, MARK_CORRECTION, np.uint8)
     mark[100:110] |= MARK_BAD
     assert kept(circle_lap(mark=mark)) == [*range(100 - AHEAD), *range(110, 200 - AHEAD)]
+    mark = np.where(np.arange(200) < 100, MARK_POLICY, MARK_CORRECTION)
+    assert kept(circle_lap(mark=mark)) == [*range(100, 200 - AHEAD)]
     assert len(line_from(circle_lap(mark=np.full(200, MARK_BAD)))) == 0
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from drivesim.geometry import pose_matrix, to_ego, to_world, wrap_angle
+from drivesim.geometry import between_poses, pose_matrix, to_ego, to_world, wrap_angle
 
 POSES = np.random.default_rng(0).uniform([-50, -50, -10], [50, 50, 10], (40, 3))
 POINTS = np.random.default_rng(1).uniform(-30, 30, (40, 2))
@@ -55,3 +55,12 @@ def test_points_and_poses_broadcast(convert):
     together = convert(POINTS[:4, None], POSES[None, :3])
     assert together.shape == (4, 3, 2)
     np.testing.assert_array_equal(together[2, 1], convert(POINTS[2], POSES[1]))
+
+
+def test_between_two_poses_a_car_moves_straight_and_turns_the_shorter_way():
+    start, end = np.array([1.0, 2.0, 3.1]), np.array([3.0, -2.0, -3.1])
+    np.testing.assert_allclose(between_poses(start, end, 0.0), start)
+    np.testing.assert_allclose(between_poses(start, end, 0.25)[:2], [1.5, 1.0])
+    half = between_poses(start, end, 0.5)
+    assert abs(wrap_angle(half[2] - np.pi)) < 1e-9
+    np.testing.assert_allclose(wrap_angle(between_poses(start, end, 1.0)[2] - end[2]), 0.0, atol=1e-12)

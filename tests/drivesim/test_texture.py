@@ -161,3 +161,12 @@ def test_a_car_off_the_map_is_given_the_nearest_page():
     track = circle(1100.0)
     ground = GroundTexture(track, LOOK, 0.4, 1, 32.0)
     assert ground.page_at(5000.0, 0.0) is ground.page_at(1099.0, 0.0)
+
+
+def test_a_page_that_is_there_is_given_while_another_is_painted():
+    road = generate_track(3, "easy")
+    ground = GroundTexture(road, Appearance(), 0.1, 1, 30.0)
+    x, y = road.position(0.0)
+    page = ground.page_at(x, y)
+    with texture._PAINTING:  # as if another thread painted
+        assert ground.page_at(x, y) is page

@@ -1,4 +1,4 @@
-"""The window, on a display that is not there: what it shows, and which keys it tells."""
+"""The window of a moving picture, on a display that is not there."""
 
 import importlib
 import sys
@@ -30,10 +30,6 @@ def on_screen():
     return pygame.surfarray.array3d(pygame.display.get_surface()).swapaxes(0, 1)
 
 
-def press(key):
-    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key))
-
-
 def test_a_window_shows_a_frame_pixel_by_pixel(viewer):
     frame = make_frame()
     viewer.show(frame, 1000)
@@ -43,72 +39,11 @@ def test_a_window_shows_a_frame_pixel_by_pixel(viewer):
     np.testing.assert_array_equal(on_screen(), frame[:, ::-1])
 
 
-def test_an_inset_is_shown_at_twice_its_size_in_the_upper_right_corner(viewer):
-    frame, inset = make_frame(), make_frame(20, 30, seed=1)
-    viewer.show(frame, 1000, inset)
-    expected = frame.copy()
-    expected[10:50, WIDTH - 70 : WIDTH - 10] = inset.repeat(2, axis=0).repeat(2, axis=1)
-    np.testing.assert_array_equal(on_screen(), expected)
-
-
-def test_lines_of_text_stand_below_one_another_in_the_upper_left_corner(viewer):
-    frame = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
-    viewer.show(frame, 1000, lines=("12 km/h",))
-    one = (on_screen() != 128).any(axis=2)
-    viewer.show(frame, 1000, lines=("12 km/h", "12 km/h"))
-    two = (on_screen() != 128).any(axis=2)
-    rows, columns = np.flatnonzero(one.any(axis=1)), np.flatnonzero(one.any(axis=0))
-    assert (rows[0], columns[0]) == (10, 10)
-    assert rows[-1] < 40
-    assert (on_screen()[one] == 255).any()
-    assert np.flatnonzero(two.any(axis=1))[-1] == rows[-1] + len(rows)
-    np.testing.assert_array_equal(two.any(axis=0), one.any(axis=0))
-
-
 def test_frames_are_shown_no_faster_than_was_asked(viewer, monkeypatch):
     ticks = []
     monkeypatch.setattr(viewer, "_clock", type("Clock", (), {"tick": staticmethod(ticks.append)}))
     viewer.show(make_frame(), 25)
     assert ticks == [25]
-
-
-def test_keys_are_told_once_by_their_names_in_their_order(viewer):
-    for key in (pygame.K_r, pygame.K_n, pygame.K_ESCAPE):
-        press(key)
-    pygame.event.post(pygame.event.Event(pygame.KEYUP, key=pygame.K_x))
-    assert viewer.pressed() == ["r", "n", "escape"]
-    assert viewer.pressed() == []
-
-
-def test_closing_the_window_is_told_as_quit(viewer):
-    pygame.event.post(pygame.event.Event(pygame.QUIT))
-    assert viewer.pressed() == ["quit"]
-
-
-@pytest.mark.parametrize(
-    ("keys", "steering", "pedal"),
-    [
-        ((), 0, 0),
-        ((pygame.K_LEFT,), -1, 0),
-        ((pygame.K_a,), -1, 0),
-        ((pygame.K_RIGHT,), 1, 0),
-        ((pygame.K_d,), 1, 0),
-        ((pygame.K_a, pygame.K_LEFT), -1, 0),
-        ((pygame.K_LEFT, pygame.K_RIGHT), 0, 0),
-        ((pygame.K_UP,), 0, 1),
-        ((pygame.K_w, pygame.K_d), 1, 1),
-        ((pygame.K_DOWN,), 0, -1),
-        ((pygame.K_s, pygame.K_UP), 0, 0),
-        ((pygame.K_x,), 0, 0),
-    ],
-)
-def test_held_arrows_and_letters_steer_and_work_the_pedal(viewer, monkeypatch, keys, steering, pedal):
-    class Down:
-        def __getitem__(self, key):
-            return key in keys
-
-    monkeypatch.setattr(pygame.key, "get_pressed", Down)
-    assert viewer.held() == (steering, pedal)
 
 
 def test_a_window_can_be_opened_again_after_it_was_closed(viewer):

@@ -1,0 +1,156 @@
+"""python -m agents.export --policy policy --to onnx --out policy.onnx
+
+Write a policy for other programs: uint8 frames in, actions in [-1, 1] out, with its configuration inside.
+
+onnx computes as the policy does; onnx-int8 in a third to a half of the time, a little less exactly; torch-export is for
+C++ and torch. What was written is read again and compared with the policy, frame by frame, before it gets its name.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+import drivesim
+from agents.deployed import DeployedNetwork, example_inputs, full_precision_actions
+from agents.onnx_driver import EXPORT_VERSION, METADATA_KEY, OnnxDriver
+from agents.onnx_files import write_int8_onnx, write_onnx
+from agents.policy import Policy
+from agents.policy_files import read_config
+from agents.provenance import commit
+from agents.road_frames import lap_frames, validation_frames
+from datasets.lap_files import read_laps
+from datasets.schema import Lap
+from drivesim.command import run_command
+from drivesim.errors import DrivesimError, check_name
+
+FORMATS = ("onnx", "onnx-int8", "torch-export", "tflite")
+
+# What full precision may differ by from the policy: another order of summation.
+_TOLERANCE = 1e-4
+
+_CALIBRATION_FRAMES = 500
+
+
+@dataclass
+class Args:
+    """Options of the command."""
+
+    policy: Path
+    """A policy's folder."""
+    out: Path
+    """The file to write; made new."""
+    to: str = "onnx"
+    """onnx, onnx-int8 or torch-export; tflite says why not."""
+    data: list[Path] = field(default_factory=list)
+    """Folders of laps, or lap files, whose frames it is compared (and calibrated) on; unseen roads if left out."""
+    frames: int = 1000
+    """Frames that it is compared with the policy on."""
+    seed: int = 0
+    """Of these frames."""
+
+
+def main(args: Args) -> None:
+    """Export."""
+    check_name("--to", args.to, FORMATS)
+    if args.to == "tflite":
+        raise DrivesimError(
+            "--to tflite: no converter to TFLite is available here; take --to onnx or onnx-int8, which onnxruntime "
+            "runs on ARM boards too."
+        )
+    if args.frames < 1:
+        raise DrivesimError(f"--frames: expected 1 or more, got {args.frames}.")
+    if args.seed < 0:
+        raise DrivesimError(f"--seed: expected 0 or more, got {args.seed}.")
+    if args.out.exists():
+        raise DrivesimError(f"--out: {args.out} exists already. Choose another name or remove it.")
+    policy = Policy.load(args.policy, "cpu")
+    laps = read_laps(args.data)[0] if args.data else []
+    part = args.out.with_name(f"{args.out.name}.part")
+    try:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        _write(part, args, policy, laps)
+        largest, mean = _compare(part, args, policy, laps)
+        part.replace(args.out)
+    except OSError as error:
+        raise DrivesimError(f"--out: {args.out} can't be written ({error.strerror}). Choose another place.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    Console().print(
+        f"Wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB). On {args.frames:,} frames its actions differ from "
+        f"the policy's by {largest:.1e} at most, {mean:.1e} in the mean.",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _write(path: Path, args: Args, policy: Policy, laps: list[Lap]) -> None:
+    metadata = {"config": asdict(policy.config), "exported": _provenance(args)}
+    if args.to == "onnx":
+        write_onnx(path, policy, metadata)
+    elif args.to == "onnx-int8":
+        # Other frames than those it is compared on.
+        write_int8_onnx(path, policy, metadata, *_frames(policy, laps, _CALIBRATION_FRAMES, args.seed + 1))
+    else:
+        inputs, shapes = example_inputs(policy)
+        program = torch.export.export(DeployedNetwork(policy), inputs, dynamic_shapes=shapes)
+        for node in program.graph.nodes:
+            node.meta.pop("stack_trace", None)  # It tells this machine's paths.
+        with path.open("wb") as file:
+            torch.export.save(program, file, extra_files={f"{METADATA_KEY}.json": json.dumps(metadata)})
+
+
+def _compare(path: Path, args: Args, policy: Policy, laps: list[Lap]) -> tuple[float, float]:
+    """Return by how much, at most and in the mean, the actions of a written file differ from the policy's.
+
+    Raises:
+        DrivesimError: If a file of full precision differs by more than rounding.
+    """
+    frames, speeds = _frames(policy, laps, args.frames, args.seed)
+    expected = full_precision_actions(policy, frames, speeds)
+    if args.to == "torch-export":
+        actions = _torch_actions(path, policy, frames, speeds)
+    else:
+        actions = OnnxDriver(path).predict(frames, speeds if policy.config.takes_speed else None)
+    differences = np.abs(actions - expected)
+    largest = float(differences.max())
+    if args.to != "onnx-int8" and not largest <= _TOLERANCE:
+        raise DrivesimError(
+            f"--to {args.to}: on {len(frames)} frames the written file differs from the policy by {largest:.1e}, more "
+            f"than {_TOLERANCE:.0e}; it was removed. Try another version of torch or onnxruntime."
+        )
+    return largest, float(differences.mean())
+
+
+def _torch_actions(path: Path, policy: Policy, frames: np.ndarray, speeds: np.ndarray) -> np.ndarray:
+    with path.open("rb") as file:
+        network = torch.export.load(file).module()
+    inputs = (torch.from_numpy(frames), torch.from_numpy(speeds))
+    with torch.inference_mode():
+        chunks = zip(*(values.split(128) for values in inputs[: len(policy.config.inputs)]), strict=True)
+        return torch.cat([network(*chunk) for chunk in chunks]).numpy()
+
+
+def _frames(policy: Policy, laps: list[Lap], count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    return lap_frames(policy.config, laps, count, seed) if laps else validation_frames(policy.config, count, seed)
+
+
+def _provenance(args: Args) -> dict[str, Any]:
+    _, checksum = read_config(args.policy)
+    packages = ["torch", *(["onnx", "onnxruntime", "onnxscript"] if args.to.startswith("onnx") else [])]
+    return {
+        "version": EXPORT_VERSION,
+        "to": args.to,
+        "weights_sha256": checksum,
+        "versions": {"drivesim": drivesim.__version__, **{name: version(name) for name in packages}},
+        "commit": commit(),
+    }
+
+
+if __name__ == "__main__":
+    run_command(main, Args, __doc__)

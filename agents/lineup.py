@@ -1,0 +1,81 @@
+"""Lineup: who is evaluated, and the course and the roads that are driven for it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agents.driver import Driver
+from agents.frame_driver import FrameDriver
+from agents.load_driver import BASELINES, load_driver
+from agents.rollout import Course
+from drivesim.errors import DrivesimError, check_name
+from drivesim.track import Track
+from drivesim.track_files import read_track
+from drivesim.world import World, WorldSource
+
+
+def line_up(
+    policies: Sequence[str], environment: str, vehicle: str, device: str, threads: int
+) -> list[tuple[Driver, Course]]:
+    """Return drivers, each with the course that it drives on, and none with another's name.
+
+    Args:
+        policies: Folders, .onnx files, or baselines.
+        environment: For baselines: `steer` or `drive`.
+        vehicle: For baselines; a policy brings its own.
+        device: For networks.
+        threads: That draw.
+    """
+    if not policies:
+        raise DrivesimError(f"--policy: expected a policy's folder, or one of {', '.join(BASELINES)}; got none.")
+    check_name("--environment", environment, ["steer", "drive"])
+    entries = []
+    for who, name in zip(policies, _different_names(policies), strict=True):
+        driver = load_driver(who, device)
+        driver.name = name
+        entries.append((driver, course_of(driver, environment, vehicle, threads)))
+    return entries
+
+
+def course_of(driver: Driver, environment: str, vehicle: str, threads: int) -> Course:
+    """Return the course that a driver is made for; see `line_up`."""
+    if not isinstance(driver, FrameDriver):
+        return Course(has_pedal=environment == "drive", scenario={"vehicle": vehicle})
+    config = driver.config
+    scenario: dict[str, Any] = {"vehicle": driver.vehicle, "control_hz": config.control_hz}
+    has_pedal = "pedal" in config.outputs
+    return Course(has_pedal=has_pedal, camera=driver.camera, threads=threads, scenario=scenario)
+
+
+def generated_worlds(tracks: int, difficulty: str, first_seed: int, appearance: str) -> list[World]:
+    """Return unseen generated roads."""
+    if tracks < 1:
+        raise DrivesimError(f"--tracks: expected 1 or more, got {tracks}.")
+    seeds = range(first_seed, first_seed + tracks)
+    return WorldSource(seeds, difficulty, "test", appearance).all()
+
+
+def worlds_of_files(paths: Sequence[Path], both_directions: bool, appearance: str) -> list[World]:
+    """Return the roads of track files, and of folders of them."""
+    tracks: list[Track] = []
+    for path in paths:
+        files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+        if not files:
+            raise DrivesimError(f"--track-files: {path} holds no CSV file. Give a track file or a folder of them.")
+        for file in files:
+            tracks.append(read_track(file))
+            if both_directions:
+                tracks.append(tracks[-1].reversed())
+    return WorldSource(tracks, appearance=appearance).all()
+
+
+def _different_names(policies: Sequence[str]) -> list[str]:
+    """The last part of each path; with its folder where several are alike, as of the seeds of one training."""
+
+    def name(who: str, parts: int) -> str:
+        return who if who in BASELINES else "/".join(Path(who).resolve().parts[-parts:])
+
+    names = [name(who, 1) for who in policies]
+    if len(set(names)) < len(names):
+        names = [name(who, 2) for who in policies]
+    return [f"{each}-{names[:i].count(each) + 1}" if each in names[:i] else each for i, each in enumerate(names)]

@@ -1,0 +1,47 @@
+"""Load driver: from what a command line says, whoever drives: a policy's folder, an exported file, or a baseline."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from agents.driver import Driver, StraightDriver
+from agents.expert import ExpertDriver
+from agents.frame_driver import FrameDriver
+from drivesim.errors import DrivesimError, check_name
+
+BASELINES: dict[str, Callable[[], Driver]] = {"expert": ExpertDriver, "straight": StraightDriver}
+
+
+def load_driver(who: Path | str, device: str = "auto", threads: int | None = None) -> Driver:
+    """Load a driver.
+
+    Args:
+        who: A policy's folder, an .onnx file, or the name of a baseline: `expert` or `straight`.
+        device: Of a policy's network: `auto`, `cpu` or `cuda`. An .onnx file is computed on the CPU.
+        threads: Of an .onnx file: see `OnnxDriver`.
+
+    Raises:
+        DrivesimError: If there is no such driver, or it can't be read.
+    """
+    return BASELINES[str(who)]() if str(who) in BASELINES else load_frame_driver(who, device, threads)
+
+
+def load_frame_driver(who: Path | str, device: str = "auto", threads: int | None = None) -> FrameDriver:
+    """Load a policy's folder or an .onnx file; torch is imported for a folder alone. See `load_driver`."""
+    path = Path(who)
+    if path.suffix == ".onnx":
+        from agents.onnx_driver import OnnxDriver
+
+        check_name("device", device, ["auto", "cpu", "cuda"])
+        if device == "cuda":
+            raise DrivesimError(
+                "device: an .onnx file is computed on the CPU. Use --device cpu, or the policy's folder."
+            )
+        return OnnxDriver(path, threads)
+    if not path.is_dir():
+        raise DrivesimError(
+            f"--policy: {str(who)!r} is neither a policy's folder nor one of {', '.join(BASELINES)}, nor an .onnx "
+            "file. Train one: python -m agents.train --data DIR --out DIR"
+        )
+    from agents.policy import Policy
+
+    return Policy.load(path, device)

@@ -1,0 +1,56 @@
+"""Road frames: what a policy's camera sees, to try the policy on: of unseen roads, or of recorded laps."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from agents.expert import ExpertDriver
+from agents.policy_config import PolicyConfig
+from agents.rollout import Course, drive
+from datasets.frames import RenderedFrames
+from datasets.schema import Lap
+from drivesim.render import Renderer
+from drivesim.vehicle import get_vehicle
+from drivesim.world import WorldSource
+
+# Roads and looks that frames come from, and how long each is driven, by the expert with noise on its steering.
+_ROADS, _SECONDS, _NOISE = 40, 30.0, 0.1
+
+
+def validation_frames(config: PolicyConfig, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw what a policy would see on validation roads.
+
+    Args:
+        config: Of the policy.
+        count: Frames.
+        seed: Of the driving, and of which of its steps are seen.
+
+    Returns:
+        Frames (count, H, W, 3) uint8 RGB, and speeds (count,) float32, m/s.
+    """
+    rng = np.random.default_rng(seed)
+    vehicle, has_pedal = get_vehicle(config.vehicle), "pedal" in config.outputs
+    worlds = WorldSource(range(_ROADS), "mixed", "validation").all()
+    scenario = {"vehicle": vehicle, "control_hz": config.control_hz}
+    course = Course(has_pedal=has_pedal, noise=_NOISE, time_limit=_SECONDS, scenario=scenario)
+    renderer = Renderer(config.camera, vehicle)
+    frames, speeds = [], []
+    drives = drive(ExpertDriver(), worlds, course, rng)
+    for part, driven in zip(np.array_split(np.arange(count), _ROADS), drives, strict=True):
+        steps = rng.integers(len(driven.put_back), size=len(part))
+        if not len(steps):
+            continue
+        columns = driven.columns
+        poses = np.column_stack([columns[name][steps] for name in ("x", "y", "heading")])
+        # A texture of a camera that looks ahead is large: the road's goes before the next is painted.
+        texture = renderer.texture(driven.world.track, driven.world.appearance)
+        frames.append(renderer.draw([texture] * len(steps), poses).copy())
+        speeds.append(columns["speed"][steps].astype(np.float32))
+    return np.concatenate(frames), np.concatenate(speeds)
+
+
+def lap_frames(config: PolicyConfig, laps: Sequence[Lap], count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw what a policy would see on recorded laps, as it does in training. See `validation_frames`."""
+    rng = np.random.default_rng(seed)
+    batches = [*RenderedFrames(laps, config.camera).epoch(count, min(count, 100), rng)]
+    return np.concatenate([batch.frames for batch in batches]), np.concatenate([batch.speeds for batch in batches])

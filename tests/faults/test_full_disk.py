@@ -1,0 +1,120 @@
+"""A disk that is full: one error that says so, where, and what was saved; and everything that was written opens."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from datasets.lap_files import read_lap, read_laps
+from datasets.recording import LapWriter, recover
+from drivesim.errors import DrivesimError
+from tests.datasets.laps import assert_steps, drive, make_info, rows_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 256 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(["mount", *options], capture_output=True, text=True, timeout=10, check=False)
+    except OSError as error:
+        pytest.skip(f"no small file system can be mounted here: {error}")
+    if mounted.returncode:
+        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True, timeout=10)
+
+
+def room_on(folder):
+    """Bytes that are free."""
+    free = os.statvfs(folder)
+    return free.f_bavail * free.f_frsize
+
+
+def record_until_full(folder, rows):
+    """Record until an error comes: its words, and the lap's name."""
+    with pytest.raises(DrivesimError) as caught, LapWriter(folder, make_info()) as writer:
+        for row in rows:
+            writer.append(row)
+    return str(caught.value), writer.name
+
+
+def test_a_full_disk_is_said_once_with_what_was_saved_and_all_of_it_opens(small_disk):
+    columns = drive(3000)
+    with LapWriter(small_disk, make_info()) as before:
+        before.extend({name: values[:100] for name, values in columns.items()})
+    said, name = record_until_full(small_disk, rows_of(columns))
+    saved = int(re.search(r"No space left on device\); (\d+) of the lap's \d+ steps are kept there", said)[1])
+    assert str(small_disk / f"{name}.arrows") in said
+    assert saved > 200
+    laps, lost = read_laps(small_disk)
+    assert [lap.name for lap in laps] == [before.name, name]
+    assert_steps(laps[0], columns, 100)
+    assert_steps(laps[1], columns, saved)
+    assert len(lost) == 1 and "cut off" in lost[0]
+    # No room to make it whole: it is said, and the partial lap stays.
+    (small_disk / "ballast").write_bytes(bytes(room_on(small_disk)))
+    (sentence,) = recover(small_disk)
+    assert "No space left" in sentence
+    assert_steps(read_lap(small_disk / f"{name}.arrows"), columns, saved)
+    # With room it becomes whole.
+    (small_disk / "ballast").unlink()
+    before.path.unlink()
+    (sentence,) = recover(small_disk)
+    assert "recovered" in sentence
+    assert_steps(read_lap(small_disk / f"{name}.parquet"), columns, saved)
+
+
+def test_a_disk_that_fills_while_a_lap_is_closed_keeps_all_of_it(small_disk):
+    columns = drive(300)
+    writer = LapWriter(small_disk, make_info())
+    for row in rows_of(columns):
+        writer.append(row)
+    (small_disk / "ballast").write_bytes(bytes(room_on(small_disk) - 8192))
+    with pytest.raises(DrivesimError) as caught:
+        writer.close()
+    assert "No space left" in str(caught.value)
+    assert f"All 300 steps of the lap are kept in {writer.name}.arrows" in str(caught.value)
+    (lap,), _ = read_laps(small_disk)
+    assert lap.complete
+    assert_steps(lap, columns)
+
+
+def test_a_disk_without_any_room_is_said_when_a_lap_is_begun_or_first_written(small_disk):
+    (small_disk / "ballast").write_bytes(bytes(room_on(small_disk)))
+    with pytest.raises(DrivesimError, match="No space left"), LapWriter(small_disk, make_info()) as writer:
+        writer.extend(drive(10))
+
+
+LIMITED = """
+import resource, sys
+from datasets.recording import LapWriter
+from drivesim.errors import DrivesimError
+from tests.datasets.laps import drive, make_info, rows_of
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+try:
+    with LapWriter(sys.argv[1], make_info()) as writer:
+        for row in rows_of(drive(400)):
+            writer.append(row)
+except DrivesimError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits of a process's file sizes on Windows")
+def test_a_file_that_may_not_grow_is_said_once_and_what_was_written_opens(tmp_path):
+    command = [sys.executable, "-c", LIMITED, str(tmp_path)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    saved = int(re.search(r"cannot write \(File too large\); (\d+) of the lap's", ran.stdout)[1])
+    assert ran.stdout.count("\n") == 1
+    assert saved >= 20
+    (lap,), _ = read_laps(tmp_path)
+    assert_steps(lap, drive(400), saved)
