@@ -139,6 +139,7 @@ def test_a_loss_that_is_no_number_ends_a_trial_and_not_the_search(tmp_path, sear
     assert [path.name for path in (tmp_path / "tuned").iterdir()] == ["study.png"]
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_study(tmp_path, laps):
     arguments = ["--data", laps, "--study", tmp_path / "tune.db", "--out", tmp_path / "tuned", *TINY, "--trials", 4]
     command = [sys.executable, "-m", "agents.tune", *map(str, arguments)]
