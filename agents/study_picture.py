@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from agents.study import Trial
 
@@ -45,6 +46,7 @@ def _draw_scores(axis: Axes, driven: Sequence[Trial], scores: np.ndarray, count:
     axis.plot(numbers[~complete], scores[~complete], "x", color="0.5", label="ended early")
     best = np.maximum.accumulate(scores[complete])
     axis.step(numbers[complete], best, where="post", color="tab:red", label="best so far")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("trial")
     axis.set_ylabel("score: autonomy - 0.001 x error (m)")
     axis.set_title(f"{count} trials, {complete.sum()} of them complete", fontsize=10)
@@ -67,7 +69,8 @@ def _draw_lines(axis: Axes, driven: Sequence[Trial], scores: np.ndarray, scale: 
     for i, (_, marks) in enumerate(places):
         axis.axvline(i, color="0.3", linewidth=0.8)
         for height, text in marks:
-            axis.text(i - 0.02, height, text, fontsize=7, ha="right", va="center")
+            box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+            axis.text(i - 0.02, height, text, fontsize=7, ha="right", va="center", bbox=box)
     axis.axvline(len(tried), color="0.3", linewidth=0.8)
     axis.set_xticks(range(len(tried) + 1), [*[name.replace("_", " ") for name in tried], "score"])
     axis.set_xlim(-0.4, len(tried) + 0.1)

@@ -120,7 +120,7 @@ def _objective(
         console.print(f"Trial {trial.number}: {words}")
         try:
             training = train.make_training(replace(_train_args(args), out=folder, **options), laps)
-            training.drive = _reporting(training.drive, trial)
+            training.drive = _reporting(training.drive, trial, args.epochs)
             try:
                 driving = training.run(console)
             except DrivesimError as error:
@@ -135,14 +135,14 @@ def _objective(
     return objective
 
 
-def _reporting(drive: Callable[[Policy], Driving], trial: "optuna.Trial") -> Callable[[Policy], Driving]:
-    """Let a study know how every epoch drives; it may end the trial."""
-    pruned, epochs = import_optuna().TrialPruned, count()
+def _reporting(drive: Callable[[Policy], Driving], trial: "optuna.Trial", epochs: int) -> Callable[[Policy], Driving]:
+    """Let a study know how every epoch drives; it may end the trial after any but the last."""
+    pruned, numbers = import_optuna().TrialPruned, count()
 
     def drive_and_report(policy: Policy) -> Driving:
-        driving = drive(policy)
-        trial.report(score(driving), next(epochs))
-        if trial.should_prune():
+        driving, number = drive(policy), next(numbers)
+        trial.report(score(driving), number)
+        if number + 1 < epochs and trial.should_prune():
             raise pruned("it drives worse than half of the trials before did after as many epochs")
         return driving
 

@@ -139,8 +139,9 @@ def test_a_loss_that_is_no_number_ends_a_trial_and_not_the_search(tmp_path, sear
     assert [path.name for path in (tmp_path / "tuned").iterdir()] == ["study.png"]
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_study(tmp_path, laps):
-    arguments = ["--data", laps, "--study", tmp_path / "tune.db", "--out", tmp_path / "tuned", *TINY, "--trials", 5]
+    arguments = ["--data", laps, "--study", tmp_path / "tune.db", "--out", tmp_path / "tuned", *TINY, "--trials", 4]
     command = [sys.executable, "-m", "agents.tune", *map(str, arguments)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
@@ -148,8 +149,8 @@ def test_two_processes_share_a_study(tmp_path, laps):
     said = [process.communicate(timeout=240)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     trials = tried(tmp_path / "tune.db")
-    # One may have been under way in each when the last of five was over.
-    assert 5 <= len(trials) <= 6
+    # While one ended the fourth, the other may have been driving one more.
+    assert 4 <= len(trials) <= 5
     assert len({trial.options["learning_rate"] for trial in trials.values()}) == len(trials)
     driven = {path.name for path in (tmp_path / "tuned").glob("trial-*")}
     assert driven == {f"trial-{number:04d}" for number, trial in trials.items() if trial.complete}
