@@ -92,7 +92,7 @@ def main(args: Args) -> None:
     )
     if largest > _NOTICEABLE:
         Console().print(
-            f"[yellow]That is a lot: drive it before you use it: python -m agents.evaluate --policy {args.out}[/yellow]",
+            f"[yellow]That is much: drive it before you use it: python -m agents.evaluate --policy {args.out}[/yellow]",
             soft_wrap=True,
         )
 
