@@ -36,6 +36,9 @@ _TOLERANCE = 1e-4
 
 _CALIBRATION_FRAMES = 500
 
+# Where 8 bits change an action by more than this, the network may not bear them.
+_NOTICEABLE = 0.05
+
 
 @dataclass
 class Args:
@@ -87,6 +90,11 @@ def main(args: Args) -> None:
         soft_wrap=True,
         highlight=False,
     )
+    if largest > _NOTICEABLE:
+        Console().print(
+            f"[yellow]That is much: drive it before you use it: python -m agents.evaluate --policy {args.out}[/yellow]",
+            soft_wrap=True,
+        )
 
 
 def _write(path: Path, args: Args, policy: Policy, laps: list[Lap]) -> None:

@@ -100,7 +100,8 @@ def test_a_file_says_what_it_was_made_of(tmp_path, run, policies):
 @pytest.mark.parametrize("which", ["plain", "both"])
 def test_convolutions_of_8_bits_steer_nearly_alike(tmp_path, run, policies, which):
     policy, folder = policies[which]
-    exported(run, folder, tmp_path / "small.onnx", "onnx-int8")
+    said = exported(run, folder, tmp_path / "small.onnx", "onnx-int8")
+    assert "drive it before you use it: python -m agents.evaluate --policy" in said
     kinds = {tensor.data_type for tensor in onnx.load(tmp_path / "small.onnx").graph.initializer}
     assert onnx.TensorProto.INT8 in kinds
     frames, speeds = export._frames(policy, [], 60, seed=3)
