@@ -73,7 +73,7 @@ class Args:
     """Of the stresses, from 1 to 5."""
     stress_tracks: int = 20
     """Tracks to drive under each stress and severity: the first ones."""
-    stress_seconds: float = 30.0
+    stress_seconds: float = 20.0
     """Seconds to drive on each of them."""
     stress_picture: Path | None = None
     """Draw heat maps of the stresses here (PNG)."""

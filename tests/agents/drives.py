@@ -65,6 +65,7 @@ def made_up_drive(
         "time": np.arange(count) * dt,
         "lateral_error": np.array(lateral, float),
         "steering": np.broadcast_to(np.array(steering, float), count),
+        "heading_error": np.zeros(count),
     }
     steps = np.arange(count)
     return Drive(
