@@ -40,7 +40,7 @@ demo: demo-is-new setup ## record laps, clone them, drive 100 unseen tracks
 	$(eval STARTED := $(shell date +%s))
 	$(BIN)/python -m agents.record --laps 40 --out '$(DEMO)/laps'
 	$(BIN)/python -m agents.train --data '$(DEMO)/laps' --backbone pilotnet --out '$(DEMO)/policy'
-	$(BIN)/python -m agents.evaluate --policy '$(DEMO)/policy' --tracks 100 --json '$(DEMO)/evaluation.json' --picture '$(DEMO)/lines.png' --video '$(DEMO)/drive.mp4' --require 'autonomy>=0.99'
+	$(BIN)/python -m agents.evaluate --policy '$(DEMO)/policy' --tracks 100 --json '$(DEMO)/evaluation.json' --report '$(DEMO)/report.html' --picture '$(DEMO)/lines.png' --video '$(DEMO)/drive.mp4' --require 'autonomy>=0.99'
 	@echo "Recorded, trained and evaluated in $$(( $$(date +%s) - $(STARTED) )) s, installation not counted: see $(DEMO:/=)/."
 
 demo-is-new:

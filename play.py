@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
+
 from agents.gym_drive import GymDrive
 from agents.policy import Policy
 from agents.recorder import Recorder
@@ -126,6 +128,9 @@ def _make_ride(args: Args) -> Session | Replay | GymDrive:
     has_pedal = args.pedal or (policy is not None and "pedal" in policy.config.outputs)
     if policy is not None and args.pedal and "pedal" not in policy.config.outputs:
         raise DrivesimError("--pedal: this policy steers alone; leave --pedal out.")
+    if policy is not None:
+        # For one frame a second thread gains nothing, and the window needs it.
+        torch.set_num_threads(1)
     track: Any = int(args.track) if args.track is not None and args.track.isdecimal() else args.track
     env = (DriveEnv if has_pedal else SteerEnv)(
         track=track,

@@ -180,7 +180,7 @@ def check(args: Args) -> None:
             f"--out: {args.out} exists and is not empty. Choose another folder or remove it, or go on with --resume "
             "where a training was interrupted."
         )
-    folder = _pretrained_folder(args)
+    folder = pretrained_folder(args)
     if folder is None:
         check_name("--pretrained", args.pretrained, ["imagenet", "none", "a folder made by agents.pretrain"])
     else:
@@ -206,8 +206,8 @@ def check(args: Args) -> None:
         raise DrivesimError("--freeze: only a pretrained backbone has anything worth keeping. Leave --freeze out.")
 
 
-def _pretrained_folder(args: Args) -> Path | None:
-    """The folder that the backbone's weights come from, where they come from one."""
+def pretrained_folder(args: Args) -> Path | None:
+    """Return the folder that the backbone's weights come from; None where they come from none."""
     folder = Path(args.pretrained)
     return folder if args.pretrained not in ("imagenet", "none") and folder.is_dir() else None
 
@@ -244,7 +244,7 @@ def _policy(args: Args, laps: list[Lap]) -> Policy:
     torch.manual_seed(args.seed)
     # A training that goes on brings its weights along.
     begins = not _is_new(args) and not args.resume
-    folder = _pretrained_folder(args)
+    folder = pretrained_folder(args)
     network = build_network(
         args.backbone,
         camera.height,
@@ -286,7 +286,7 @@ def _options(args: Args) -> dict[str, Any]:
     if args.backbone == PILOTNET:
         left_out += ["pretrained", "freeze", "warm_up", "backbone_rate"]
     options = {name: value for name, value in asdict(args).items() if name not in left_out}
-    folder = _pretrained_folder(args)
+    folder = pretrained_folder(args)
     return options if folder is None else options | {"pretrained": summary_of(folder, args.backbone)}
 
 

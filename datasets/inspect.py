@@ -6,6 +6,7 @@ deserves a look: where a car stood or left the road, recordings that were cut of
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 from rich.console import Console, Group
@@ -26,7 +27,7 @@ _MOST_STRETCHES = 40
 class Args:
     """Options of the command."""
 
-    folder: tyro.conf.Positional[Path]
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
     """Folder of the laps, or one lap."""
     html: Path | None = None
     """Write one page with pictures here."""

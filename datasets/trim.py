@@ -28,7 +28,7 @@ from drivesim.errors import DrivesimError, check_name
 class Args:
     """Options of the command."""
 
-    folder: tyro.conf.Positional[Path]
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
     """Folder of the laps."""
     lap: list[str] = field(default_factory=list)
     """Names of the laps to mark; alone, all of each. With --idle and --before-departure, the only ones looked at."""

@@ -148,7 +148,7 @@ class Hud:
     def _draw_wish(self, screen: pygame.Surface, hub: tuple[int, int], steering: float) -> None:
         """Where the policy would turn the mark of the wheel to."""
         turn = np.radians(_WHEEL_TURN * steering)
-        at = np.array(hub) + self._px(40) * np.array([np.sin(turn), -np.cos(turn)])
+        at = np.array(hub) + self._px(38) * np.array([np.sin(turn), -np.cos(turn)])
         mark = dot(self._px(4), BLUE)
         screen.blit(mark, mark.get_rect(center=np.rint(at).astype(int).tolist()))
 

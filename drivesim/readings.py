@@ -42,7 +42,6 @@ class Readings:
         line: What was driven.
         car: x y heading of the car, metres and radians, world.
         progress: Share of a replay that is over.
-        notice: A sentence that stays, such as that the game is paused.
     """
 
     driver: str = ""
@@ -62,4 +61,3 @@ class Readings:
     line: tuple[Driven, ...] | list[Driven] = ()
     car: tuple[float, float, float] | None = None
     progress: float | None = None
-    notice: str = ""

@@ -41,11 +41,11 @@ def test_a_vehicle_loop_gets_angle_and_throttle_while_the_pilot_drives(tmp_path)
     car.add(pilot, ["cam/image_array"], ["pilot/angle", "pilot/throttle"], run_condition="run_pilot")
     car.update()
     assert car.memory == {}
-    frame = make_frames(1, seed=4)[0]
+    frame = max(make_frames(9, seed=4), key=lambda frame: abs(policy.predict(frame[None])[0, 0]))
     car.memory |= {"run_pilot": True, "cam/image_array": frame}
     car.update()
     assert car.memory["pilot/angle"] == pytest.approx(policy.predict(frame[None])[0, 0], abs=0.02)
-    assert abs(car.memory["pilot/angle"]) > 0.02
+    assert abs(car.memory["pilot/angle"]) > 0.1
     assert car.memory["pilot/throttle"] == 0.3
     car.stop()
     car.update()

@@ -54,4 +54,4 @@ def test_an_exported_file_is_evaluated_as_a_policy_is(folder, run, one_torch_thr
     options = ("--tracks", 1, "--difficulty", "easy", "--device", "cpu")
     code, said, _ = run(evaluate, "--policy", folder / "mine.onnx", *options)
     assert code == 0
-    assert "mine on 1 tracks" in said
+    assert "mine.onnx on 1 tracks" in said

@@ -97,7 +97,7 @@ def test_a_lap_is_described_by_its_world_and_rules(cruise_speed, name):
     ],
 )
 def test_a_command_line_gives_the_same_options_again(changes):
-    args = evaluate.Args(policy="mine", **changes)
+    args = evaluate.Args(policy=["mine"], **changes)
     words = shlex.split(command_line("agents.evaluate", args))
     assert words[:3] == ["python", "-m", "agents.evaluate"]
     assert tyro.cli(evaluate.Args, args=words[3:]) == args

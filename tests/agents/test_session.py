@@ -310,7 +310,7 @@ def test_a_policy_drives_a_touch_takes_the_wheel_and_letting_go_gives_it_back(tm
     assert np.isfinite(columns["policy_steering"]).all()
     drove = mark == MARK_POLICY
     np.testing.assert_array_equal(columns["policy_steering"][drove], columns["steering"][drove])
-    assert (columns["policy_steering"][20:40] != 0.25).all()
+    assert (columns["policy_steering"][20:40] != 0.25).mean() > 0.8
     assert np.isnan(columns["policy_pedal"]).all()
     assert not lap.good[drove].any()
     assert lap.info.driver == policy.name

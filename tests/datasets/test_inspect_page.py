@@ -67,7 +67,7 @@ def test_the_frames_are_pictures_of_the_recorded_world(tmp_path):
     # The car is red and in the road, 24 rows above the bottom.
     red, green, _ = frame[66:78, 44:52].reshape(-1, 3).mean(axis=0)
     assert red > 2 * green
-    assert "lap" in page and "s, steering -0.11" in page
+    assert re.search(r"s, steering -0\.1\d", page)
 
 
 def test_a_lap_whose_look_is_unknown_is_drawn_without_a_frame(tmp_path):

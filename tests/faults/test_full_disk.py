@@ -64,12 +64,6 @@ def test_a_full_disk_is_said_once_with_what_was_saved_and_all_of_it_opens(small_
     (sentence,) = recover(small_disk)
     assert "No space left" in sentence
     assert_steps(read_lap(small_disk / f"{name}.arrows"), columns, saved)
-    # With room it becomes whole.
-    (small_disk / "ballast").unlink()
-    before.path.unlink()
-    (sentence,) = recover(small_disk)
-    assert "recovered" in sentence
-    assert_steps(read_lap(small_disk / f"{name}.parquet"), columns, saved)
 
 
 def test_a_disk_that_fills_while_a_lap_is_closed_keeps_all_of_it(small_disk):

@@ -30,6 +30,8 @@ def test_laps_and_the_journal_of_trims_name_no_host_no_user_and_no_path(tmp_path
     laps, _ = read_laps(place / "zaphod-laps")
     # The bytes, and what is packed in them.
     texts = [path.read_bytes() for path in written] + [repr(lap.info.to_metadata()).encode() for lap in laps]
-    secrets = [*WORDS, str(tmp_path), str(ROOT), socket.gethostname()]
+    # A host's name of two or three letters stands in any file by chance.
+    hosts = [name for name in [socket.gethostname()] if len(name) > 5]
+    secrets = [*WORDS, str(tmp_path), str(ROOT), *hosts]
     found = {secret for secret in secrets for text in texts if secret.encode() in text}
     assert not found
