@@ -38,6 +38,9 @@ from drivesim.world import World
 
 INTERRUPTED = 130
 
+# What another environment has not: roads to depart from, and cars to stress.
+_OF_ROADS = ("track_files", "stress", "report", "picture", "video", "junit", "summary", "save_failures")
+
 # The metrics of the heat maps; the first is printed, too.
 STRESS_METRICS = ["autonomy", "tracks_without_departure", "cross_track_error_mean"]
 
@@ -102,6 +105,9 @@ class Args:
 def main(args: Args) -> int:
     """Evaluate."""
     if args.env is not None:
+        for name in _OF_ROADS:
+            if getattr(args, name):
+                raise DrivesimError(f"--{name.replace('_', '-')}: can't be used with --env; leave one of them out.")
         return evaluate_env(args.env, args.policy, args.first_seed, args.tracks, args.device, args.require, args.json)
     known = [*METRICS, *(f"stress_{name}" for name in METRICS if args.stress)]
     requirements = [read_requirement(text, known) for text in args.require]

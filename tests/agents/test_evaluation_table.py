@@ -71,7 +71,7 @@ def test_stresses_are_told_by_severity_below_what_holds_without():
         ExpertDriver(), WORLDS, Course(time_limit=2.0), choose_stresses(["lag", "steering-bias"]), [1, 4]
     )
     said = text_of(stress_table(found, "cross_track_error_mean"))
-    assert "expert under stress: cross-track error, mean (m), by severity" in said
+    assert "expert under stress: cross-track error, mean (m), by severity" in " ".join(said.split())
     rows = [line for line in stress_markdown(found, "cross_track_error_mean").splitlines() if line.startswith("|")]
     assert rows[0] == "| stress | 1 | 4 |"
     clean = f"{found.clean['cross_track_error_mean']:.3f}"

@@ -44,6 +44,9 @@ def test_nobody_to_drive_is_refused():
 
 def test_generated_roads_are_of_the_test_split_in_the_order_of_their_seeds():
     worlds = generated_worlds(3, "mixed", 5, "plain")
-    expected = [generate_track(seed, difficulty, "test") for seed, difficulty in zip((5, 6, 7), ("easy", "medium", "hard"), strict=True)]
+    expected = [
+        generate_track(seed, difficulty, "test")
+        for seed, difficulty in zip((5, 6, 7), ("easy", "medium", "hard"), strict=True)
+    ]
     assert [world.track.name for world in worlds] == [track.name for track in expected]
     assert {world.appearance for world in worlds} == {worlds[0].appearance}
