@@ -126,7 +126,10 @@ def main(args: Args) -> int:
         robustness = _stress(console, args, *entries[0], worlds[: args.stress_tracks])
     if robustness is not None:
         console.print(stress_table(robustness, STRESS_METRICS[0]))
-    under_stress = {} if robustness is None else {f"stress_{name}": value for name, value in robustness.means().items()}
+    # What was not driven is not known, and meets no requirement.
+    under_stress = {f"stress_{name}": float("nan") for name in METRICS}
+    if robustness is not None:
+        under_stress |= {f"stress_{name}": value for name, value in robustness.means().items()}
     outcomes = [o for each in evaluations for o in check(requirements, each.name, each.summary | under_stress)]
     if args.json is not None:
         write_json(args.json, asdict(args), evaluations, robustness)

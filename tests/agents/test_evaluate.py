@@ -213,6 +213,19 @@ def test_stresses_are_printed_drawn_written_and_required(tmp_path, run):
     assert "start-aside" in (tmp_path / "e.html").read_text()
 
 
+def test_stresses_that_were_stopped_meet_no_requirement(tmp_path, run, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluate, "measure_robustness", stopped)
+    options = ("--stress", "lag", "--require", "autonomy>=0.9", "stress_autonomy>=0", "--json", tmp_path / "e.json")
+    code, said, _ = run(evaluate, *EXPERT, *options)
+    assert code == 130
+    assert "Requirement missed: expert: stress_autonomy is nan" in said
+    assert "missed: expert: autonomy" not in said
+    assert json.loads((tmp_path / "e.json").read_text())["summary"]["autonomy"] == 1.0
+
+
 def test_departures_are_saved_as_laps(tmp_path, run, circle):
     options = ("--policy", "straight", "--track-files", circle, "--save-failures", tmp_path / "failures")
     for times in (1, 2):
