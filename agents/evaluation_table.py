@@ -31,7 +31,9 @@ def evaluation_markdown(evaluations: Sequence[Evaluation]) -> str:
 
 def stress_table(robustness: Robustness, metric: str) -> Table:
     """Return a metric by stress and severity."""
-    table = Table(title=_stress_title(robustness, METRICS[metric]), caption=_stress_mean(robustness, METRICS[metric]))
+    title, caption = _stress_title(robustness, METRICS[metric]), _stress_mean(robustness, METRICS[metric])
+    # The title and the caption are longer than six narrow columns.
+    table = Table(title=title, caption=caption, min_width=60)
     table.add_column("stress")
     for severity in robustness.severities:
         table.add_column(str(severity), justify="right")

@@ -1,7 +1,7 @@
 """Gym command: what `agents.evaluate --env` does: returns instead of departures."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import gymnasium
@@ -57,8 +57,13 @@ def evaluate_env(
     found: list[GymEvaluation] = []
     seeds = range(first_seed, first_seed + episodes)
     for player in players:
-        with progress_bar(console, f"{player.name}: {episodes} episodes") as on_step:
-            found.append(evaluate_in_gym(player, env, seeds, on_step))
+        try:
+            with progress_bar(console, f"{player.name}: {episodes} episodes") as on_step:
+                found.append(evaluate_in_gym(player, env, seeds, on_step))
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            found[-1] = replace(found[-1], complete=False)
         if not found[-1].complete:
             break
     env.close()

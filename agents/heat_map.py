@@ -32,10 +32,10 @@ def draw_heat_map(robustness: Robustness, metrics: list[str], path: Path) -> Non
         clean = robustness.clean[name]
         worse = (clean - values) if metric.more_is_better else (values - clean)
         scale = _full_scale(metric, worse)
-        image = axis.imshow(worse, cmap="RdYlGn_r", vmin=-scale, vmax=scale, aspect="auto")
+        image = axis.imshow(worse, cmap="OrRd", vmin=0, vmax=scale, aspect="auto")
         for row, column in np.ndindex(values.shape):
             text = metric.text(float(values[row, column]))
-            strong = abs(np.nan_to_num(worse[row, column])) > 0.75 * scale
+            strong = np.nan_to_num(worse[row, column]) > 0.6 * scale
             axis.text(column, row, text, ha="center", va="center", fontsize=7, color="white" if strong else "black")
         axis.set_xticks(range(len(severities)), severities)
         axis.set_xlabel("severity")
@@ -45,18 +45,18 @@ def draw_heat_map(robustness: Robustness, metrics: list[str], path: Path) -> Non
         _divide_parts(axis, stresses)
         bar = figure.colorbar(image, ax=axis, shrink=0.6, aspect=30, pad=0.02)
         bar.ax.tick_params(labelsize=7)
-        bar.set_label("worse than without stress", fontsize=8)
+        bar.set_label(f"worse than without stress{f' ({metric.unit})' if metric.unit else ''}", fontsize=8)
     figure.suptitle(
         f"{robustness.name}: {robustness.tracks} unseen tracks a cell, {robustness.seconds:g} s on each", fontsize=10
     )
-    figure.savefig(path, dpi=110, format="png")
+    figure.savefig(path, dpi=100, format="png")
 
 
 def _full_scale(metric: Metric, worse: np.ndarray) -> float:
     """Where the colours end: 1 for a share; for others, the most that a stress cost."""
     if not metric.unit and metric.more_is_better:
         return 1.0
-    return float(np.nanmax(np.abs(worse), initial=1e-9))
+    return float(np.nanmax(worse, initial=1e-9))
 
 
 def _label(stress: Stress) -> str:

@@ -114,11 +114,12 @@ def steering_reversals(steering: Floats, dt: float, gap: float = REVERSAL_GAP) -
     """
     from scipy.signal import butter, filtfilt
 
-    cutoff = 2 * REVERSAL_CUTOFF * dt
-    numerator, denominator = butter(2, min(cutoff, 0.99))
-    if len(steering) <= 3 * len(numerator):
+    if len(steering) < 2:
         return 0
-    smooth = filtfilt(numerator, denominator, np.asarray(steering, np.float64))
+    numerator, denominator = butter(2, min(2 * REVERSAL_CUTOFF * dt, 0.99))
+    # Mirrored at its ends, for a period of the cut-off, the signal keeps its mean there.
+    ends = min(round(1 / (REVERSAL_CUTOFF * dt)), len(steering) - 1)
+    smooth = filtfilt(numerator, denominator, np.asarray(steering, np.float64), padtype="even", padlen=ends)
     slope = np.sign(np.diff(smooth))
     turns = np.flatnonzero(slope[1:] * slope[:-1] < 0) + 1
     points = smooth[np.concatenate([[0], turns, [len(smooth) - 1]])]

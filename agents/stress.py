@@ -1,19 +1,16 @@
 """Stress: what can be wrong with the camera, the car, the loop or the start, in five severities each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from agents import corruptions
+from agents import conditions, corruptions
 from agents.corruptions import MakeCorruption
 from agents.disturbances import Disturbance, DroppedFrames, Lag, SteeringBias, SteeringNoise
 from agents.rollout import Course
 from drivesim.camera import Camera
 from drivesim.errors import check_name
-from drivesim.scenario import Scenario
-from drivesim.vehicle import get_vehicle
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -55,53 +52,6 @@ class Stress:
         if self.part == CAMERA:
             return course.camera is not None
         return not (self.name in _OF_CRUISING and course.has_pedal)
-
-
-def _shifted(camera: Camera, metres: float) -> Camera:
-    x, y, z = camera.mount
-    return replace(camera, mount=(x, y + metres, z))
-
-
-def _rolled(camera: Camera, degrees: float) -> Camera | None:
-    # Straight above, to roll is to turn about the optical axis: what `yaw` does. In perspective the frame is turned.
-    return replace(camera, yaw=camera.yaw + degrees) if camera.looks_down else None
-
-
-def _pitched(camera: Camera, degrees: float) -> Camera:
-    if camera.span is None:
-        return replace(camera, pitch=camera.pitch + degrees)
-    # From as high as it sees wide, tilting moves the middle of the picture towards the car.
-    x, y, z = camera.mount
-    return replace(camera, mount=(x - camera.span * float(np.tan(np.radians(degrees))), y, z))
-
-
-def _with_slip(course: Course, **scenario: Any) -> Course:
-    """Return the course with a car that has tyres: without slip there is no grip to lose and nothing for the wind."""
-    vehicle = replace(get_vehicle(course.scenario.get("vehicle", "car")), model="dynamic")
-    return replace(course, scenario={**course.scenario, "vehicle": vehicle, **scenario})
-
-
-def _windy(course: Course, acceleration: float) -> Course:
-    return _with_slip(course, wind=acceleration)
-
-
-def _slippery(course: Course, friction: float) -> Course:
-    slipping = _with_slip(course)
-    vehicle = replace(slipping.scenario["vehicle"], friction=friction)
-    return replace(slipping, scenario={**slipping.scenario, "vehicle": vehicle})
-
-
-def _at_speed(course: Course, share: float) -> Course:
-    usual = course.scenario.get("cruise_speed", Scenario.cruise_speed)
-    return replace(course, scenario={**course.scenario, "cruise_speed": usual * share})
-
-
-def _beside(course: Course, share: float) -> Course:
-    return replace(course, start_aside=share)
-
-
-def _turned(course: Course, degrees: float) -> Course:
-    return replace(course, start_turn=float(np.radians(degrees)))
 
 
 _OF_CRUISING = ("slow", "fast")
@@ -225,7 +175,7 @@ _ALL = (
         "a camera mounted to the left of its place; by how much",
         "m",
         (0.1, 0.2, 0.4, 0.7, 1.0),
-        mount=_shifted,
+        mount=conditions.shifted,
     ),
     Stress(
         "roll",
@@ -234,7 +184,7 @@ _ALL = (
         "deg",
         (1.0, 2.0, 4.0, 6.0, 10.0),
         corruptions.roll,
-        mount=_rolled,
+        mount=conditions.rolled,
     ),
     Stress(
         "pitch",
@@ -242,7 +192,7 @@ _ALL = (
         "a camera mounted tilted down, from above towards the car; by how much",
         "deg",
         (1.0, 2.0, 3.0, 4.0, 6.0),
-        mount=_pitched,
+        mount=conditions.pitched,
     ),
     Stress(
         "steering-bias",
@@ -266,7 +216,7 @@ _ALL = (
         "a steady wind across the track, on a car with slip; what it accelerates the car by",
         "m/s²",
         (0.5, 1.0, 1.5, 2.0, 3.0),
-        course=_windy,
+        course=conditions.windy,
     ),
     Stress(
         "low-grip",
@@ -274,7 +224,7 @@ _ALL = (
         "a slippery road, on a car with slip; coefficient of friction",
         "1",
         (0.8, 0.65, 0.5, 0.4, 0.3),
-        course=_slippery,
+        course=conditions.slippery,
     ),
     Stress(
         "slow",
@@ -282,7 +232,7 @@ _ALL = (
         "another speed of the cruise controller; share of the usual one",
         "share",
         (0.94, 0.88, 0.82, 0.76, 0.7),
-        course=_at_speed,
+        course=conditions.at_speed,
     ),
     Stress(
         "fast",
@@ -290,7 +240,7 @@ _ALL = (
         "another speed of the cruise controller; share of the usual one",
         "share",
         (1.06, 1.12, 1.18, 1.24, 1.3),
-        course=_at_speed,
+        course=conditions.at_speed,
     ),
     Stress(
         "lag",
@@ -314,7 +264,7 @@ _ALL = (
         "a start beside the centreline, left or right by car; share of the room between wheel and edge",
         "share",
         (0.16, 0.32, 0.48, 0.64, 0.8),
-        course=_beside,
+        course=conditions.beside,
     ),
     Stress(
         "start-turned",
@@ -322,7 +272,7 @@ _ALL = (
         "a start turned away from the road, left or right by car; by how much",
         "deg",
         (4.0, 8.0, 12.0, 16.0, 20.0),
-        course=_turned,
+        course=conditions.turned,
     ),
 )
 

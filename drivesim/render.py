@@ -103,6 +103,12 @@ class Renderer:
             self._draw_all(frames, textures, poses)
         return frames
 
+    def copy(self, frames: Image) -> Image:
+        """Return a copy of frames that `draw` made; its memory is used again as theirs is."""
+        copied = self._free_buffer(len(frames))
+        np.copyto(copied, frames)
+        return copied
+
     def _draw_all(self, frames: Image, textures: Sequence[GroundTexture], poses: Floats) -> None:
         """Spread the cars over the threads."""
         if self._pool is None or len(poses) < 2 * self.threads:

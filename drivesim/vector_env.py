@@ -309,7 +309,7 @@ class DriveVectorEnv(VectorEnv):
             frames = self._renderer.draw(list(self._textures.values()), poses)
         else:
             last = self._observation["camera"] if self.has_pedal else self._observation
-            frames = last.copy()
+            frames = self._renderer.copy(last)
             cars = np.flatnonzero(mask)
             if len(cars):
                 frames[cars] = self._renderer.draw([self._textures[car] for car in cars.tolist()], poses[cars])

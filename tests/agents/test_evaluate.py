@@ -1,6 +1,8 @@
 """The command that evaluates: its figures, its exit codes, and what it leaves on the disk."""
 
 import json
+import re
+from xml.etree import ElementTree
 
 import cv2
 import imageio_ffmpeg
@@ -9,7 +11,9 @@ import pytest
 
 import drivesim
 from agents import evaluate, pictures
-from agents.metrics import METRICS
+from agents.inference import TimedDriver
+from agents.metric_table import METRICS
+from datasets.lap_files import read_laps
 from drivesim.camera import CAMERAS
 from drivesim.track_generation import generate_track
 from tests.agents.policies import files, make_policy
@@ -49,6 +53,8 @@ def test_an_evaluation_prints_every_metric_and_writes_them_for_every_track(tmp_p
     for name in ("autonomy", "cross_track_error_mean", "mean_speed"):
         mean = np.mean([track[name] for track in report["tracks"]])
         assert report["summary"][name] == pytest.approx(mean), name
+        known = report["statistics"][name]
+        assert known["low"] <= known["value"] <= known["high"]
     assert (report["command"]["policy"], report["command"]["difficulty"]) == (["expert"], "easy")
 
 
@@ -85,6 +91,13 @@ def test_the_straight_driver_fails_where_the_expert_passes(run, circle):
         (("--vehicle", "lorry"), "vehicle: unknown name 'lorry'"),
         (("--appearance", "odd"), "appearance: unknown name 'odd'"),
         (("--track-files", "nowhere.csv"), "nowhere.csv"),
+        (("--stress", "fogg"), "--stress: unknown name 'fogg'. Known: all, gaussian-noise"),
+        (("--severity", 6), "--severity: expected numbers from 1 to 5, got 6"),
+        (("--stress-tracks", 0), "--stress-tracks: expected 1 or more, got 0"),
+        (("--stress-seconds", 0), "--stress-seconds: expected more than 0, got 0"),
+        (("--stress-picture", "s.png"), "--stress-picture: there is no stress to draw"),
+        (("--policy", "expert", "straight", "--picture", "p.png"), "--picture: expected one --policy, got 2"),
+        (("--require", "stress_autonomy>1"), "unknown metric 'stress_autonomy'"),
         (("--video", "film.avi"), "--video: expected a name that ends in .mp4 or .gif, got film.avi"),
     ],
 )
@@ -100,7 +113,9 @@ def test_wrong_use_is_exit_code_2_and_one_sentence_before_anything_is_driven(
     assert files(tmp_path) == {}
 
 
-@pytest.mark.parametrize("option", ["--report", "--json", "--picture", "--video"])
+@pytest.mark.parametrize(
+    "option", ["--json", "--picture", "--video", "--junit", "--summary", "--report", "--save-failures"]
+)
 def test_a_place_that_cannot_be_written_is_found_before_anything_is_driven(tmp_path, run, monkeypatch, option):
     monkeypatch.setattr(evaluate, "evaluate", None)
     (tmp_path / "file").write_text("mine")
@@ -119,6 +134,119 @@ def test_an_older_report_stays_until_there_is_a_new_one(tmp_path, run, monkeypat
     code, _, said = run(evaluate, *EXPERT, "--json", tmp_path / "old.json", "--picture", tmp_path / "new.png")
     assert (code, said) == (130, "interrupted\n")
     assert files(tmp_path) == {"old.json": b"old"}
+
+
+def stop_after(monkeypatch, steps):
+    """Have the user press Ctrl-C after so many control steps of the policy's drives."""
+    real, taken = TimedDriver.act, []
+
+    def act(self, *arguments):
+        taken.append(1)
+        if len(taken) > steps:
+            raise KeyboardInterrupt
+        return real(self, *arguments)
+
+    monkeypatch.setattr(TimedDriver, "act", act)
+
+
+def test_an_interrupted_evaluation_tells_what_it_has(tmp_path, run, monkeypatch):
+    circles = [write_circuit(tmp_path / f"{radius}.csv", radius) for radius in (20.0, 60.0)]
+    stop_after(monkeypatch, 400)
+    outputs = ("--json", tmp_path / "e.json", "--junit", tmp_path / "e.xml", "--report", tmp_path / "e.html")
+    code, said, _ = run(evaluate, "--policy", "expert", "--track-files", *circles, *outputs)
+    assert code == 130
+    assert "Stopped: this is what was driven until then." in said
+    assert "expert on 1 tracks (incomplete" in said
+    report = json.loads((tmp_path / "e.json").read_text())
+    assert report["complete"] is False
+    # The small circle took 126 m of the 200 that were driven.
+    assert ["20" in track["track"] for track in report["tracks"]] == [True]
+    assert report["summary"]["autonomy"] == 1.0
+    assert "incomplete" in (tmp_path / "e.html").read_text()
+    assert (tmp_path / "e.xml").exists()
+
+
+def test_a_drive_with_interventions_that_was_stopped_leaves_autonomy_unknown(tmp_path, run, monkeypatch, circle):
+    # The free drive of straight takes 252 steps.
+    stop_after(monkeypatch, 300)
+    code, _, _ = run(evaluate, "--policy", "straight", "--track-files", circle, "--json", tmp_path / "e.json")
+    assert code == 130
+    report = json.loads((tmp_path / "e.json").read_text())
+    assert report["summary"]["autonomy"] is None
+    assert report["summary"]["departures_per_km"] > 10
+
+
+def test_an_evaluation_that_was_stopped_before_any_track_leaves_nothing(tmp_path, run, monkeypatch, circle):
+    stop_after(monkeypatch, 10)
+    code, _, said = run(evaluate, "--policy", "expert", "--track-files", circle, "--json", tmp_path / "e.json")
+    assert (code, said) == (130, "interrupted\n")
+    assert not (tmp_path / "e.json").exists()
+
+
+def test_several_policies_are_measured_side_by_side_and_each_must_meet_what_is_required(tmp_path, run, circle):
+    options = ("--policy", "expert", "straight", "--track-files", circle, "--json", tmp_path / "e.json")
+    code, said, _ = run(evaluate, *options, "--junit", tmp_path / "e.xml", "--require", "autonomy>=0.9")
+    assert code == 1
+    assert "expert, straight on 1 tracks" in said
+    assert "Requirement missed: straight: autonomy is 0, autonomy>=0.9 is required" in said
+    assert "missed: expert" not in said
+    policies = json.loads((tmp_path / "e.json").read_text())["policies"]
+    assert [(part["policy"], part["summary"]["autonomy"]) for part in policies] == [("expert", 1.0), ("straight", 0.0)]
+    suites = ElementTree.parse(tmp_path / "e.xml").getroot().findall("testsuite")
+    failures = [(suite.get("name"), suite.get("failures")) for suite in suites]
+    assert failures == [("expert.tracks", "0"), ("straight.tracks", "1"), ("requirements", "1")]
+
+
+def test_stresses_are_printed_drawn_written_and_required(tmp_path, run):
+    stress = ("--stress", "lag", "start-aside", "--severity", 3, 1, "--stress-tracks", 1, "--stress-seconds", 2)
+    outputs = ("--json", tmp_path / "e.json", "--stress-picture", tmp_path / "s.png", "--report", tmp_path / "e.html")
+    options = ("--require", "stress_autonomy>=0.9", "stress_mean_speed>=11")
+    code, said, _ = run(evaluate, *EXPERT, *stress, *outputs, *options)
+    assert code == 1
+    assert "expert under stress: autonomy (1 m, 6 s), by severity" in said
+    assert re.search(r"missed: expert: stress_mean_speed is (9\.|10)", said)
+    assert "missed: expert: stress_autonomy" not in said
+    found = json.loads((tmp_path / "e.json").read_text())["stress"]
+    assert [row["stress"] for row in found["stresses"]] == ["lag", "start-aside"]
+    assert [cell["severity"] for cell in found["stresses"][0]["severities"]] == [1, 3]
+    assert (found["tracks"], found["seconds_a_track"], found["complete"]) == (1, 2.0, True)
+    assert cv2.imread(str(tmp_path / "s.png")).std() > 10
+    assert "start-aside" in (tmp_path / "e.html").read_text()
+
+
+def test_stresses_that_were_stopped_meet_no_requirement(tmp_path, run, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluate, "measure_robustness", stopped)
+    options = ("--stress", "lag", "--require", "autonomy>=0.9", "stress_autonomy>=0", "--json", tmp_path / "e.json")
+    code, said, _ = run(evaluate, *EXPERT, *options)
+    assert code == 130
+    assert "Requirement missed: expert: stress_autonomy is nan" in said
+    assert "missed: expert: autonomy" not in said
+    assert json.loads((tmp_path / "e.json").read_text())["summary"]["autonomy"] == 1.0
+
+
+def test_departures_are_saved_as_laps(tmp_path, run, circle):
+    options = ("--policy", "straight", "--track-files", circle, "--save-failures", tmp_path / "failures")
+    for times in (1, 2):
+        code, said, _ = run(evaluate, *options, "--json", tmp_path / "e.json")
+        assert code == 0
+        departures = int(json.loads((tmp_path / "e.json").read_text())["tracks"][0]["departures"])
+        assert f"Saved {departures} departures to" in said
+        laps, lost = read_laps(tmp_path / "failures")
+        assert (len(laps), lost) == (times * departures, [])
+    assert {lap.info.driver for lap in laps} == {"straight"}
+
+
+def test_a_summary_goes_where_github_says_or_where_it_is_told(tmp_path, run, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "github.md"))
+    assert run(evaluate, *EXPERT, "--require", "autonomy>=0.5")[0] == 0
+    text = (tmp_path / "github.md").read_text()
+    assert text.startswith("### Requirements\n\n- met: expert: autonomy is 1, autonomy>=0.5 is required")
+    assert run(evaluate, *EXPERT, "--summary", tmp_path / "mine.md")[0] == 0
+    assert "### expert on 1 tracks" in (tmp_path / "mine.md").read_text()
+    assert (tmp_path / "github.md").read_text() == text
 
 
 def test_track_files_are_driven_both_ways(tmp_path, run):

@@ -5,8 +5,9 @@ import pytest
 
 from agents.driver import StraightDriver
 from agents.evaluation import evaluate
-from agents.failures import SECONDS_AFTER, SECONDS_BEFORE, save_failures
-from agents.rollout import Course
+from agents.expert import ExpertDriver
+from agents.failures import SECONDS_AFTER, SECONDS_BEFORE, expert_actions, save_failures
+from agents.rollout import Course, drive
 from datasets.frames import RenderedFrames
 from datasets.lap_files import read_laps
 from drivesim.camera import Camera
@@ -44,3 +45,32 @@ def test_failures_are_trained_on(failures):
     frames = RenderedFrames(laps, Camera(width=32, height=32, span=38.4, mount=(9.6, 0.0, 0.0)))
     batch = next(iter(frames.epoch(16, 16, np.random.default_rng(0))))
     assert batch.frames.shape == (16, 32, 32, 3)
+
+
+def test_stretches_do_not_overlap_and_each_ends_after_its_departure(failures):
+    evaluation, _, laps = failures
+    (driven,) = evaluation.drives
+    for lap, departure in zip(laps, driven.departure_steps.tolist(), strict=True):
+        after = round(lap.info.notes["departure_after"] * 20)
+        np.testing.assert_array_equal(
+            lap.columns["x"][:after], driven.columns["x"][departure + 1 - after : departure + 1]
+        )
+    # The road is left every second or two, so that no step is saved twice.
+    assert sum(len(lap) for lap in laps) <= len(driven.put_back)
+    places = [tuple(row) for lap in laps for row in lap.poses.tolist()]
+    assert len(places) == len(set(places))
+
+
+def test_the_experts_actions_at_its_own_drive_are_its_own_with_a_pedal_too():
+    for course in (Course(time_limit=3.0), Course(time_limit=3.0, has_pedal=True, scenario={"vehicle": "car-dynamic"})):
+        (driven,) = drive(ExpertDriver(), [ring_world(30.0)], course)
+        actions = expert_actions(driven, course)
+        np.testing.assert_allclose(actions[:, 0], driven.columns["steering_label"], atol=1e-6)
+        if course.has_pedal:
+            np.testing.assert_allclose(actions[:, 1], driven.columns["pedal_label"], atol=1e-6)
+
+
+def test_no_departure_leaves_no_lap(tmp_path):
+    evaluation = evaluate(ExpertDriver(), [ring_world(30.0)], Course(time_limit=2.0))
+    assert save_failures(tmp_path / "none", "expert", evaluation.drives, Course()) == 0
+    assert not (tmp_path / "none").exists()

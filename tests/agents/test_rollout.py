@@ -6,7 +6,7 @@ import pytest
 from agents import rollout
 from agents.driver import StraightDriver
 from agents.expert import ExpertDriver
-from agents.rollout import Course, drive, lap_columns, noise_share
+from agents.rollout import Course, DriveInterrupted, drive, lap_columns, noise_share
 from datasets.schema import DTYPES, LAP_SCHEMA, POLICY_ACTIONS, check_columns
 from drivesim.camera import CAMERAS
 from drivesim.errors import DrivesimError
@@ -282,3 +282,37 @@ def test_noise_pushes_no_car_aside_harder_than_a_car_at_ten_metres_a_second():
     for name, params in VEHICLES.items():
         push = noise_share(speeds, params) * speeds**2 * params.max_steering_angle / params.wheelbase
         assert push.max() == pytest.approx(10.0**2 * car.max_steering_angle / car.wheelbase), name
+
+
+def test_a_driver_that_sees_frames_is_refused_a_course_without_a_camera():
+    with pytest.raises(DrivesimError, match="camera: steady sees frames, and the course has no camera"):
+        drive(Steady(needs_frames=True), RINGS[:1], Course())
+
+
+def test_a_drive_that_is_stopped_tells_the_drives_that_had_ended():
+    class Impatient(ExpertDriver):
+        def act(self, env, observation, cars):
+            if env.state.time[cars[0]] > 20.0:
+                raise KeyboardInterrupt
+            return super().act(env, observation, cars)
+
+    with pytest.raises(DriveInterrupted) as stopped:
+        drive(Impatient(), [ring_world(60.0), ring_world(20.0)], Course())
+    unfinished, finished = stopped.value.drives
+    assert unfinished is None
+    whole = drive(ExpertDriver(), [ring_world(20.0)], Course())
+    assert digest([finished]) == digest(whole)
+    assert finished.progress == whole[0].progress
+    assert isinstance(stopped.value, KeyboardInterrupt)
+
+
+def test_a_car_that_starts_far_from_the_centreline_is_put_back_only_after_it_was_near():
+    course = Course(put_back_beyond=1.0, start_aside=0.8, time_limit=8.0)
+    expert = drive(ExpertDriver(), RINGS[:1], course)[0]
+    assert expert.columns["lateral_error"][0] > 2.0
+    assert not expert.put_back.any()
+    straight = drive(StraightDriver(), RINGS[:1], course)[0]
+    # It crosses the centreline first, and is put back on the other side.
+    first = np.flatnonzero(straight.put_back)[0]
+    assert np.abs(straight.columns["lateral_error"][:first]).min() < 1.0
+    assert np.abs(straight.columns["lateral_error"][0]) > 2.0

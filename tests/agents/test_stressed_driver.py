@@ -3,55 +3,14 @@
 import numpy as np
 import pytest
 
-from agents.disturbances import DroppedFrames, Lag, SteeringBias, SteeringNoise
 from agents.evaluation import evaluate
 from agents.expert import ExpertDriver
 from agents.rollout import Course, drive
 from agents.stress import STRESSES
 from agents.stressed_driver import under_stress
-from drivesim.camera import Camera
-from tests.agents.drives import ring_world
+from drivesim.camera import CAMERAS, Camera
+from tests.agents.drives import Steady, ring_world
 from tests.agents.policies import CAMERA, make_policy
-
-NOBODY_NEW = np.zeros(2, bool)
-
-
-def run(disturbance, steps=5):
-    """Two cars ask for 1, 2, 3 ... tenths."""
-    cars, said = np.arange(2), []
-    for step in range(steps):
-        is_new = np.ones(2, bool) if step == 0 else NOBODY_NEW
-        said.append(disturbance(np.full((2, 1), (step + 1) / 10), cars, is_new)[:, 0])
-    return np.array(said).T
-
-
-def test_a_lag_gives_every_action_so_many_steps_late():
-    said = run(Lag(2, 2, np.random.default_rng(0)))
-    np.testing.assert_allclose(said[0], [0.1, 0.1, 0.1, 0.2, 0.3])
-
-
-def test_a_car_that_was_put_back_has_nothing_on_its_way():
-    lag = Lag(2, 2, np.random.default_rng(0))
-    run(lag)
-    late = lag(np.full((2, 1), 0.9), np.arange(2), np.array([True, False]))
-    np.testing.assert_allclose(late[:, 0], [0.9, 0.4])
-
-
-def test_a_bias_is_added_to_the_steering_of_every_car():
-    said = run(SteeringBias(0.2, 2, np.random.default_rng(0)), 1)
-    np.testing.assert_allclose(said[:, 0], [0.3, -0.1])
-
-
-def test_noise_has_its_standard_deviation():
-    said = run(SteeringNoise(0.2, 2, np.random.default_rng(0)), 3000)
-    assert (said - np.arange(1, 3001) / 10).std() == pytest.approx(0.2, rel=0.05)
-
-
-def test_a_dropped_frame_repeats_the_last_action():
-    said = run(DroppedFrames(0.5, 2, np.random.default_rng(0)), 200)
-    repeated = np.diff(said, axis=1) == 0
-    assert 0.4 < repeated.mean() < 0.6
-    assert run(DroppedFrames(0.0, 2, np.random.default_rng(0)))[0].tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
 
 
 @pytest.mark.parametrize("name", sorted(STRESSES))
@@ -94,3 +53,67 @@ def test_starts_aside_begin_beside_the_centreline():
 def test_the_expert_without_a_stress_needs_no_help():
     evaluation = evaluate(ExpertDriver(), [ring_world(30.0)], Course())
     assert evaluation.summary["autonomy"] == 1.0
+
+
+class Looking(Steady):
+    """Keeps the frames that it is shown, and the camera that it believes in."""
+
+    def act(self, env, observation, cars):
+        self.seen.append((observation[cars].copy(), env.camera))
+        self.asked.append(cars.tolist())
+        return np.zeros((len(cars), 1))
+
+
+def look(name, severity, cars=2, seconds=0.5, camera=CAMERA):
+    driver = Looking(needs_frames=True)
+    stressed, course = under_stress(driver, Course(camera=camera, time_limit=seconds), STRESSES[name], severity)
+    drive(stressed, [ring_world(30.0) for _ in range(cars)], course)
+    return driver.seen
+
+
+def test_a_driver_is_shown_corrupted_frames():
+    clean, dirty = look("slow", 1), look("contrast", 5)
+    assert len(clean) == len(dirty)
+    assert dirty[0][0][..., 0].std() < 0.2 * clean[0][0][..., 0].std()
+
+
+def test_a_moved_camera_shows_the_road_from_where_it_is_and_the_driver_does_not_know():
+    believed = {camera for _, camera in look("shift", 5)}
+    assert believed == {CAMERA}
+    frames, shifted = look("slow", 1)[0][0][0], look("shift", 5)[0][0][0]
+    # A metre to the left at 0.6 m a pixel: the road moves right, under a car that stays in its place.
+    strip = np.s_[:20, 12:-12]
+    moved = {
+        by: np.abs(np.roll(frames, by, axis=1)[strip].astype(float) - shifted[strip]).mean() for by in range(-5, 6)
+    }
+    assert min(moved, key=moved.get) in (1, 2)
+
+
+def test_a_camera_ahead_that_is_rolled_has_its_frames_turned():
+    ahead = CAMERAS["front"]
+    _, course = under_stress(Looking(), Course(camera=ahead), STRESSES["roll"], 5)
+    assert course.camera == ahead
+    straight, turned = look("slow", 1, camera=ahead)[0][0], look("roll", 5, camera=ahead)[0][0]
+    assert np.abs(straight.astype(float) - turned).mean() > 2
+
+
+def test_a_drive_with_interventions_starts_what_is_random_anew():
+    driver, course = under_stress(Steady(), Course(time_limit=1.0), STRESSES["steering-noise"], 3)
+    first, second = (drive(driver, [ring_world(60.0)], course)[0] for _ in range(2))
+    assert first.columns["steering"].tobytes() == second.columns["steering"].tobytes()
+    assert first.columns["steering"].std() > 0.1
+
+
+def test_a_lag_is_forgotten_by_a_car_that_is_put_back():
+    class Counting(Steady):
+        def act(self, env, observation, cars):
+            self.asked.append(env.state.time[0])
+            return np.full((len(cars), 1), env.state.time[0] / 100)
+
+    driver, course = under_stress(Counting(), Course(time_limit=8.0, put_back_beyond=1.0), STRESSES["lag"], 5)
+    driven = drive(driver, [ring_world(20.0)], course)[0]
+    wanted = driven.columns["time"] / 100
+    at = np.flatnonzero(driven.put_back)
+    assert len(at) > 2
+    np.testing.assert_allclose(driven.columns["steering"][at + 1], wanted[at + 1], atol=1e-7)
+    np.testing.assert_allclose(driven.columns["steering"][at], wanted[at - 5], atol=1e-7)

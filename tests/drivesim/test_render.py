@@ -314,6 +314,20 @@ def test_memory_that_nobody_holds_is_drawn_into_again(track, threads):
     renderer.close()
 
 
+def test_a_copy_of_frames_is_equal_apart_and_in_memory_that_is_used_again(track):
+    renderer = Renderer(TOPDOWN, CAR)
+    frames = renderer.draw([renderer.texture(track, MOTTLED)] * 3, poses_on(track, 3))
+    addresses = set()
+    for _ in range(5):
+        copied = renderer.copy(frames)
+        np.testing.assert_array_equal(copied, frames)
+        addresses.add(copied.ctypes.data)
+        copied[:] = 0
+        assert frames.any()
+        del copied
+    assert len(addresses) == 1
+
+
 @pytest.mark.parametrize("camera", BOTH)
 def test_two_threads_draw_what_one_draws(track, camera):
     other = generate_track(5, "easy")

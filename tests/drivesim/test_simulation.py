@@ -464,6 +464,14 @@ def test_rules_that_cannot_be_played_by_are_refused_with_all_their_faults():
         assert f"{name}=" in str(error.value)
 
 
+def test_a_wind_is_for_cars_with_slip():
+    with pytest.raises(DrivesimError, match=r"wind=1\.0 .*kinematic"):
+        Rules(wind=1.0)
+    with pytest.raises(DrivesimError, match=r"wind=nan"):
+        Rules(vehicle=VehicleParams(model="dynamic"), wind=float("nan"))
+    assert Rules(vehicle=VehicleParams(model="dynamic"), wind=-1.0)
+
+
 def test_control_too_slow_to_follow_the_car_is_refused():
     with pytest.raises(DrivesimError, match=r"control_hz=4\.0"):
         Rules(cruise_speed=None, control_hz=4.0)

@@ -1,5 +1,7 @@
 """What every generated road keeps, whatever the seed."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -118,6 +120,19 @@ def test_the_same_seed_gives_the_same_bytes(difficulty, split):
     assert one.name == two.name == f"{split}-{difficulty}-11"
     assert one.points.tobytes() == two.points.tobytes()
     assert one.centerline.tobytes() == two.centerline.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("difficulty", "expected"),
+    [("easy", "1361e5193e1bd666"), ("medium", "f976b7fedd591370"), ("hard", "3ae80a35269567f7")],
+)
+def test_the_hundred_test_roads_are_the_same_for_ever(difficulty, expected):
+    total = hashlib.sha256()
+    for seed in range(100):
+        # To the millimetre: the last bits are the processor's.
+        millimetres = np.rint(1000 * generate_track(seed, difficulty, "test").points)
+        total.update(millimetres.astype("<i8").tobytes())
+    assert total.hexdigest()[:16] == expected
 
 
 def test_a_road_leaves_the_global_random_state_alone():

@@ -82,6 +82,31 @@ def test_tyres_never_hold_more_than_friction_allows(friction, steering):
     assert np.abs(acceleration).max() >= 0.9 * friction * GRAVITY
 
 
+def push(wind, heading, seconds=2.0):
+    """Return a dynamic car that has rolled in a wind."""
+    car = rolling(10.0)._replace(heading=heading)
+    for _ in range(round(seconds / DT)):
+        car = step_vehicle(car, 0.0, 0.0, DYNAMIC, DT, FLOATS, wind=wind)
+    return car
+
+
+def test_a_wind_accelerates_a_car_across_its_axis_and_tyres_hold_against_it():
+    start = rolling(10.0)._replace(heading=-np.pi / 2)
+    first = step_vehicle(start, 0.0, 0.0, DYNAMIC, DT, FLOATS, wind=1.5)
+    # It blows east, and the car drives south: from the right.
+    assert first.lateral_velocity == pytest.approx(1.5 * DT)
+    assert push(1.5, -np.pi / 2).x > 0.1
+    assert push(1.5, np.pi / 2).x > 0.1
+    # Towards the wind or away from it there is nothing across.
+    assert push(1.5, 0.0).y == pytest.approx(0.0, abs=1e-9)
+    # Without tyres' stiffness in the way, half a t squared would be three metres.
+    assert push(1.5, -np.pi / 2).x < 1.0
+
+
+def test_no_wind_is_no_other_car():
+    assert push(0.0, 0.3) == drive(rolling(10.0)._replace(heading=0.3), DYNAMIC, 2.0)[-1]
+
+
 def test_braking_takes_grip_from_cornering():
     start = turn_steadily(DYNAMIC, 20.0, 0.1)
     rolls, brakes = (step_vehicle(start, -0.1 / 0.6, pedal, DYNAMIC, DT, FLOATS) for pedal in (0.0, -1.0))
