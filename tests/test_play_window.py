@@ -132,7 +132,6 @@ def test_keys_drive_record_rewind_mark_and_save_a_lap(tmp_path, display):
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 500
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_closed_terminal_keeps_the_lap(tmp_path, display, number):
     player = Player(tmp_path, display)

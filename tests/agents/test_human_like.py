@@ -1,10 +1,14 @@
 """The driver that steers as people do: it keeps the road, wanders as a person does, and reacts late."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from agents.human_like import Habits, HumanLikeDriver, distances, look
 from agents.rollout import Course, drive, make_env
+from drivesim.namespaces import NUMPY
+from drivesim.simulation import start_state
 from drivesim.vehicle import VEHICLES
 from drivesim.world import WorldSource
 from tests.agents.drives import ring_world
@@ -27,6 +31,24 @@ def on_ring(course=STEER, **start):
     """An environment with one car on a round road, one step after its start."""
     env = make_env(1, course)
     env.reset(seed=0, options={"worlds": [ring_world(40.0)], **start})
+    return env
+
+
+def circling(lateral=0.0):
+    """An environment with one car that has been going round evenly, so far to the left of the middle."""
+    env = on_ring(lateral=lateral)
+    params, snapshot, radius = env.rules.vehicle, env.get_state(), 40.0 - lateral
+    rear_radius = np.sqrt(radius**2 - params.cg_to_rear**2)
+    turned = np.array([-np.arcsin(params.cg_to_rear / radius)])
+    before = snapshot.state
+    state = start_state(env.road, before.s, before.lateral, turned, before.vehicle.speed, NUMPY)
+    yaw_rate = state.vehicle.speed / rear_radius
+    vehicle = state.vehicle._replace(
+        yaw_rate=yaw_rate,
+        lateral_velocity=yaw_rate * params.cg_to_rear,
+        steering_angle=np.arctan([params.wheelbase / rear_radius]),
+    )
+    env.set_state(replace(snapshot, state=state._replace(vehicle=vehicle, time=np.array([1.0]))))
     return env
 
 
@@ -150,25 +172,20 @@ def test_what_is_seen_is_acted_on_after_the_reaction_time():
 def test_a_small_error_of_position_is_let_be_and_a_large_one_steered_away_from():
     def drift(lateral):
         """How the wheel moves while the eyes see the same, with the car beside the line."""
-        env = on_ring(lateral=lateral)
-        env.step([[-np.arctan(2.7 / 40) / 0.6]])
-        driver = HumanLikeDriver(habits=STEADY)
+        env, driver = circling(lateral), HumanLikeDriver(habits=STEADY)
         actions = [act(driver, env)[0, 0] for _ in range(15)]
         return np.diff(actions)
 
-    np.testing.assert_allclose(drift(0.05), 0, atol=1e-3)
-    assert (drift(1.2) >= 0).all() and drift(1.2)[-1] > 1e-4  # left of the line: to the right
+    np.testing.assert_allclose(drift(0.05), 0, atol=1e-12)
+    assert (drift(0.6) >= 0).all() and drift(0.6)[-1] > 1e-4  # left of the line: to the right
     assert (drift(-0.6) <= 0).all() and drift(-0.6)[-1] < -1e-4
     np.testing.assert_allclose(drift(1.5)[-1], drift(3.0)[-1], rtol=0.2)  # theta_max
 
 
 def test_on_the_line_of_a_round_road_both_points_ask_for_its_curvature_and_nothing_is_missed():
-    env = on_ring()
-    for _ in range(20):
-        env.step([[-np.arctan(2.7 / 40) / 0.6]])
-    sight = look(env, STEADY)
-    np.testing.assert_allclose([sight.near[0], sight.far[0]], 1 / 40, rtol=0.35)
-    assert abs(sight.miss[0]) < 0.35
+    sight = look(circling(), STEADY)
+    np.testing.assert_allclose([sight.near[0], sight.far[0]], 1 / 40, rtol=0.05)
+    assert abs(sight.miss[0]) < 0.05
 
 
 def test_the_points_lie_farther_ahead_at_speed():

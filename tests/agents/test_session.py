@@ -292,7 +292,8 @@ def test_a_policy_drives_a_touch_takes_the_wheel_and_letting_go_gives_it_back(tm
     session.press("r")
     drive(session, 1, STRAIGHT)
     assert session.readings(0).driver == "Policy drives"
-    drive(session, 1, Demand(0.25, steers=True))
+    # In bfloat16, in which a policy may answer, there is no such number.
+    drive(session, 1, Demand(0.26, steers=True))
     assert session.readings(0).driver == "You correct"
     drive(session, 1, STRAIGHT)
     session.close()
@@ -300,7 +301,7 @@ def test_a_policy_drives_a_touch_takes_the_wheel_and_letting_go_gives_it_back(tm
     columns, mark = lap.columns, lap.columns["mark"] & (MARK_CORRECTION | MARK_POLICY)
     assert mark[:20].tolist() == [MARK_POLICY] * 20
     assert mark[20:40].tolist() == [MARK_CORRECTION] * 20
-    np.testing.assert_array_equal(columns["steering"][20:40], np.float32(0.25))
+    np.testing.assert_array_equal(columns["steering"][20:40], np.float32(0.26))
     np.testing.assert_array_equal(columns["steering_label"], columns["steering"])
     # A key may be tapped: the wheel is given back a little after it was let go.
     given_back = int(np.flatnonzero(mark[40:] == MARK_POLICY)[0])
@@ -310,7 +311,7 @@ def test_a_policy_drives_a_touch_takes_the_wheel_and_letting_go_gives_it_back(tm
     assert np.isfinite(columns["policy_steering"]).all()
     drove = mark == MARK_POLICY
     np.testing.assert_array_equal(columns["policy_steering"][drove], columns["steering"][drove])
-    assert (columns["policy_steering"][20:40] != 0.25).mean() > 0.8
+    assert (columns["policy_steering"][20:40] != np.float32(0.26)).all()
     assert np.isnan(columns["policy_pedal"]).all()
     assert not lap.good[drove].any()
     assert lap.info.driver == policy.name

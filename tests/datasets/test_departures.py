@@ -24,10 +24,12 @@ def test_a_laps_clearance_is_that_of_the_drive_that_made_it(driver):
 
 
 def test_a_departure_in_the_last_step_is_seen():
-    # The road's half is 4 m, the car's 0.9 m: a wheel is off from 3.1 m on.
-    lateral = np.linspace(0, 3.08, 100)
+    # The road's half is 4 m, the car's 0.9 m, and its nose sticks out in the bend: a wheel is off from 3.071 m on.
+    lateral = np.linspace(0, 3.06, 100)
     lap = circle_lap(100, lateral_error=lateral)
+    assert clearance(lap)[-1] > 0
     assert np.flatnonzero(off_road(lap)).tolist() == [99]
+    assert not off_road(circle_lap(100, lateral_error=lateral[::-1])).any()
     assert not off_road(circle_lap(1, lateral_error=[3.0])).any()
 
 

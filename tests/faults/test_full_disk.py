@@ -48,6 +48,8 @@ def record_until_full(folder, rows):
 
 def test_a_full_disk_is_said_once_with_what_was_saved_and_all_of_it_opens(small_disk):
     columns = drive(3000)
+    # What will be removed to make room: whole, a lap takes about as much as its partial file.
+    (small_disk / "reserve").write_bytes(bytes(128 * 1024))
     with LapWriter(small_disk, make_info()) as before:
         before.extend({name: values[:100] for name, values in columns.items()})
     said, name = record_until_full(small_disk, rows_of(columns))
@@ -64,6 +66,13 @@ def test_a_full_disk_is_said_once_with_what_was_saved_and_all_of_it_opens(small_
     (sentence,) = recover(small_disk)
     assert "No space left" in sentence
     assert_steps(read_lap(small_disk / f"{name}.arrows"), columns, saved)
+    # With room it becomes whole.
+    (small_disk / "ballast").unlink()
+    before.path.unlink()
+    (small_disk / "reserve").unlink()
+    (sentence,) = recover(small_disk)
+    assert "recovered" in sentence
+    assert_steps(read_lap(small_disk / f"{name}.parquet"), columns, saved)
 
 
 def test_a_disk_that_fills_while_a_lap_is_closed_keeps_all_of_it(small_disk):
