@@ -20,19 +20,19 @@ from typing import Any
 
 import torch
 
-from agents.gym_drive import GymDrive
 from agents.policy import Policy
-from agents.recorder import Recorder
-from agents.replay import Replay
-from agents.session import Session
+from agents.ride.gym_drive import GymDrive
+from agents.ride.recorder import Recorder
+from agents.ride.replay import Replay
+from agents.ride.session import Session
 from datasets.lap_files import read_laps
 from datasets.recording import recover
 from drivesim.camera import get_camera
+from drivesim.cockpit.controls_file import controls_path
+from drivesim.cockpit.follow_camera import FollowCamera
 from drivesim.command import run_command
-from drivesim.controls_file import controls_path
 from drivesim.env import DriveEnv, SteerEnv
 from drivesim.errors import DrivesimError
-from drivesim.follow_camera import FollowCamera
 
 # How far a car may be off the road that is not brought back by itself, metres: as far as the simulation follows it.
 _FARTHEST_OFF_ROAD = 20.0
@@ -84,10 +84,10 @@ def main(args: Args) -> None:
     width, height = _window_size(args.size)
     _check_modes(args)
     ride = _make_ride(args)
-    from agents.game import Game, draw_ground  # here, so that a lack of pygame is one sentence
-    from drivesim.devices import Devices
-    from drivesim.hud import HELP, REPLAY_HELP, Hud
-    from drivesim.window import Window
+    from agents.ride.game import Game, draw_ground  # here, so that a lack of pygame is one sentence
+    from drivesim.cockpit.devices import Devices
+    from drivesim.cockpit.hud import HELP, REPLAY_HELP, Hud
+    from drivesim.cockpit.window import Window
 
     devices = Devices(controls_path())
     window = Window("drivesim", width, height, args.fullscreen)

@@ -8,35 +8,35 @@ baselines. Exit codes: 0; 1 where a requirement is missed; 2 for wrong use; 130 
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from agents.driver import Driver
-from agents.evaluation import Evaluation, evaluate
-from agents.evaluation_json import write_json
-from agents.evaluation_table import evaluation_table, stress_table
-from agents.failures import save_failures
-from agents.gym_command import evaluate_env
-from agents.heat_map import draw_heat_map
-from agents.junit import write_junit
+from agents.evaluation.evaluation import Evaluation, evaluate
+from agents.evaluation.failures import save_failures
+from agents.evaluation.gym_command import evaluate_env
+from agents.evaluation.json_file import write_json
+from agents.evaluation.junit import write_junit
+from agents.evaluation.metric_table import METRICS
+from agents.evaluation.pictures import check_video_name, draw_drives, write_video
+from agents.evaluation.requirement import check, read_requirement
+from agents.evaluation.step_summary import GITHUB_VARIABLE, append_summary
+from agents.evaluation.table import evaluation_table, stress_table
+from agents.evaluation.turns import evaluate_in_turn, exit_code
 from agents.lineup import generated_worlds, line_up, worlds_of_files
-from agents.metric_table import METRICS
-from agents.pictures import check_video_name, draw_drives, write_video
 from agents.progress import progress_bar
 from agents.provenance import command_line, neutral
-from agents.report import write_report
-from agents.report_videos import film_drives
-from agents.requirement import check, read_requirement
-from agents.robustness import Robustness, measure_robustness
+from agents.report.page import write_report
+from agents.report.videos import film_drives
 from agents.rollout import Course
-from agents.step_summary import GITHUB_VARIABLE, append_summary
-from agents.stress import SEVERITIES, choose_stresses
+from agents.stress.heat_map import draw_heat_map
+from agents.stress.robustness import Robustness, measure_robustness
+from agents.stress.stresses import SEVERITIES, choose_stresses
 from drivesim.command import check_writable, run_command
 from drivesim.errors import DrivesimError
 from drivesim.world import World
-
-INTERRUPTED = 130
 
 # What another environment has not: roads to depart from, and cars to stress.
 _OF_ROADS = ("track_files", "stress", "report", "picture", "video", "junit", "summary", "save_failures")
@@ -119,7 +119,13 @@ def main(args: Args) -> int:
     for path in (args.report, args.json, args.picture, args.video, args.junit, args.stress_picture, summary, failures):
         check_writable(path)
     console = Console()
-    evaluations = _evaluate_all(console, entries, worlds)
+    evaluations = evaluate_in_turn(
+        console,
+        [
+            (f"{driver.name}: driving {len(worlds)} tracks", partial(evaluate, driver, worlds, course))
+            for driver, course in entries
+        ],
+    )
     console.print(evaluation_table(evaluations))
     robustness = None
     if args.stress and evaluations[0].complete:
@@ -142,16 +148,10 @@ def main(args: Args) -> int:
     if args.save_failures is not None:
         _save_failures(console, args.save_failures, evaluations, entries)
     _show(args, evaluations, entries, robustness)
-    missed = [outcome for outcome in outcomes if not outcome.is_met]
-    for outcome in missed:
-        console.print(f"[red]Requirement missed: {outcome}[/red]", soft_wrap=True)
     complete = all(each.complete for each in evaluations)
     if args.stress:
         complete = complete and robustness is not None and robustness.complete
-    if not complete:
-        console.print("[yellow]Stopped: this is what was driven until then.[/yellow]")
-        return INTERRUPTED
-    return 1 if missed else 0
+    return exit_code(console, outcomes, complete)
 
 
 def _check(args: Args) -> None:
@@ -177,24 +177,6 @@ def _worlds(args: Args) -> list[World]:
     if args.track_files:
         return worlds_of_files(args.track_files, args.both_directions, args.appearance)
     return generated_worlds(args.tracks, args.difficulty, args.first_seed, args.appearance)
-
-
-def _evaluate_all(
-    console: Console, entries: Sequence[tuple[Driver, Course]], worlds: Sequence[World]
-) -> list[Evaluation]:
-    """Evaluate one driver after the other, until the user stops it."""
-    evaluations: list[Evaluation] = []
-    for driver, course in entries:
-        try:
-            with progress_bar(console, f"{driver.name}: driving {len(worlds)} tracks") as on_step:
-                evaluations.append(evaluate(driver, worlds, course, on_step))
-        except KeyboardInterrupt:
-            if not evaluations:
-                raise
-            evaluations[-1] = replace(evaluations[-1], complete=False)
-        if not evaluations[-1].complete:
-            break
-    return evaluations
 
 
 def _stress(console: Console, args: Args, driver: Driver, course: Course, worlds: Sequence[World]) -> Robustness | None:

@@ -17,17 +17,18 @@ import torch
 from rich.console import Console
 
 import drivesim
-from agents.deployed import DeployedNetwork, example_inputs, full_precision_actions
-from agents.onnx_driver import EXPORT_VERSION, METADATA_KEY, OnnxDriver
-from agents.onnx_files import write_int8_onnx, write_onnx
+from agents.deployment.deployed import DeployedNetwork, example_inputs, full_precision_actions
+from agents.deployment.onnx_driver import EXPORT_VERSION, METADATA_KEY, OnnxDriver
+from agents.deployment.onnx_files import write_int8_onnx, write_onnx
+from agents.models.policy_files import read_config
 from agents.policy import Policy
-from agents.policy_files import read_config
 from agents.provenance import commit
 from agents.road_frames import lap_frames, validation_frames
 from datasets.lap_files import read_laps
 from datasets.schema import Lap
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError, check_name
+from drivesim.whole_file import whole_file
 
 FORMATS = ("onnx", "onnx-int8", "torch-export", "tflite")
 
@@ -74,16 +75,13 @@ def main(args: Args) -> None:
         raise DrivesimError(f"--out: {args.out} exists already. Choose another name or remove it.")
     policy = Policy.load(args.policy, "cpu")
     laps = read_laps(args.data)[0] if args.data else []
-    part = args.out.with_name(f"{args.out.name}.part")
     try:
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        _write(part, args, policy, laps)
-        largest, mean = _compare(part, args, policy, laps)
-        part.replace(args.out)
+        with whole_file(args.out) as part:
+            _write(part, args, policy, laps)
+            largest, mean = _compare(part, args, policy, laps)
     except OSError as error:
         raise DrivesimError(f"--out: {args.out} can't be written ({error.strerror}). Choose another place.") from error
-    finally:
-        part.unlink(missing_ok=True)
     Console().print(
         f"Wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB). On {args.frames:,} frames its actions differ from "
         f"the policy's by {largest:.1e} at most, {mean:.1e} in the mean.",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from agents.driver import frames_of
-from agents.policy_config import PolicyConfig
+from agents.models.policy_config import PolicyConfig
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 from drivesim.vector_env import DriveVectorEnv
@@ -56,6 +56,16 @@ class FrameDriver(ABC):
 
     def predict(self, frames: np.ndarray, speeds: np.ndarray | None = None) -> np.ndarray:
         """Take frames (B, H, W, 3) uint8 RGB, and speeds (B,) m/s if it does, to actions (B, A) float64 in [-1, 1]."""
+        self.check_inputs(frames, speeds)
+        actions = self._compute(frames, None if speeds is None else speeds.astype(np.float32))
+        return np.clip(actions.astype(np.float64), -1.0, 1.0)
+
+    def check_inputs(self, frames: np.ndarray, speeds: np.ndarray | None) -> None:
+        """Refuse what `predict` does not take.
+
+        Raises:
+            DrivesimError: Saying what it takes.
+        """
         expected = (self.camera.height, self.camera.width, 3)
         if frames.dtype != np.uint8 or frames.shape[1:] != expected:
             raise DrivesimError(
@@ -66,8 +76,6 @@ class FrameDriver(ABC):
                 f"speeds: this policy takes {' and '.join(self.config.inputs)}; it was given "
                 f"{'no speeds' if speeds is None else 'speeds too'}."
             )
-        actions = self._compute(frames, None if speeds is None else speeds.astype(np.float32))
-        return np.clip(actions.astype(np.float64), -1.0, 1.0)
 
     @abstractmethod
     def _compute(self, frames: np.ndarray, speeds: np.ndarray | None) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from agents.driver import Driver
 from agents.frame_driver import FrameDriver
@@ -41,10 +40,7 @@ def course_of(driver: Driver, environment: str, vehicle: str, threads: int) -> C
     """Return the course that a driver is made for; see `line_up`."""
     if not isinstance(driver, FrameDriver):
         return Course(has_pedal=environment == "drive", scenario={"vehicle": vehicle})
-    config = driver.config
-    scenario: dict[str, Any] = {"vehicle": driver.vehicle, "control_hz": config.control_hz}
-    has_pedal = "pedal" in config.outputs
-    return Course(has_pedal=has_pedal, camera=driver.camera, threads=threads, scenario=scenario)
+    return Course.made_for(driver.config, threads=threads)
 
 
 def generated_worlds(tracks: int, difficulty: str, first_seed: int, appearance: str) -> list[World]:

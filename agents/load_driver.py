@@ -29,7 +29,7 @@ def load_frame_driver(who: Path | str, device: str = "auto", threads: int | None
     """Load a policy's folder or an .onnx file; torch is imported for a folder alone. See `load_driver`."""
     path = Path(who)
     if path.suffix == ".onnx":
-        from agents.onnx_driver import OnnxDriver
+        from agents.deployment.onnx_driver import OnnxDriver
 
         check_name("device", device, ["auto", "cpu", "cuda"])
         if device == "cuda":

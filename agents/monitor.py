@@ -19,17 +19,18 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from agents.deployment.frame_statistics import STATISTICS, frame_statistics
+from agents.deployment.frame_weather import fog, night
+from agents.deployment.monitor_report import report_prometheus, report_table
+from agents.deployment.reference import WINDOW, Reference, reference_of
 from agents.driver import frames_of
 from agents.frame_driver import FrameDriver
-from agents.frame_statistics import STATISTICS, frame_statistics
-from agents.frame_weather import fog, night
 from agents.load_driver import BASELINES, load_frame_driver
-from agents.monitor_report import report_prometheus, report_table
 from agents.progress import progress_bar
-from agents.reference import WINDOW, Reference, reference_of
 from drivesim.command import run_command
 from drivesim.env import DriveEnv, SteerEnv
 from drivesim.errors import DrivesimError
+from drivesim.whole_file import whole_file
 
 # Frames must be unusual for longer than this, seconds: a single one may be a shadow.
 _PATIENCE = 1.0
@@ -43,7 +44,7 @@ class Monitor(FrameDriver):
 
     Args:
         driver: Drives.
-        reference: What is usual for it: see `agents.reference.reference_of`.
+        reference: What is usual for it: see `agents.deployment.reference.reference_of`.
     """
 
     def __init__(self, driver: FrameDriver, reference: Reference) -> None:
@@ -226,7 +227,8 @@ def _drive(args: Args, env: DriveEnv, monitor: Monitor, console: Console) -> dic
                     log.write(json.dumps(report) + "\n")
                     log.flush()
                 if args.prometheus is not None:
-                    _replace(args.prometheus, report_prometheus(monitor.name, report))
+                    with whole_file(args.prometheus) as part:
+                        part.write_text(report_prometheus(monitor.name, report), encoding="utf-8")
                 if live is not None:
                     live.update(report_table(monitor.name, report), refresh=True)
     except OSError as error:
@@ -240,13 +242,6 @@ def _see(frame: np.ndarray, args: Args) -> np.ndarray:
 
 def _opened(path: Path | None) -> Any:
     return nullcontext() if path is None else path.open("w", encoding="utf-8")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole: whoever reads it meanwhile reads the one before."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from agents.devices import autocast, choose_device
 from agents.frame_driver import FrameDriver
-from agents.model_files import read_weights
-from agents.networks import build_network, fold_batch_norm
-from agents.policy_config import PolicyConfig
-from agents.policy_files import read_config, write_policy
+from agents.models.devices import autocast, choose_device
+from agents.models.model_files import read_weights
+from agents.models.networks import build_network, fold_batch_norm
+from agents.models.policy_config import PolicyConfig
+from agents.models.policy_files import read_config, write_policy
 
 # Frames to a pass of the network: larger batches are no faster on a CPU.
 _CHUNK = 128

@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import nn
 
-from agents.backbone_files import BackboneConfig, classifier, write_backbone
-from agents.backbones import CIFAR_CNN
-from agents.confusion import accuracy, confusion_matrix, draw_confusion, recall
-from agents.devices import autocast, choose_device
-from agents.networks import PILOTNET, BackboneNetwork
+from agents.learning.confusion import accuracy, confusion_matrix, draw_confusion, recall
+from agents.learning.schedule import Plan, set_training
+from agents.models.backbone_files import BackboneConfig, classifier, write_backbone
+from agents.models.backbones import CIFAR_CNN
+from agents.models.devices import autocast, choose_device
+from agents.models.networks import PILOTNET, BackboneNetwork
 from agents.progress import progress_bar
 from agents.provenance import commit
-from agents.schedule import Plan, set_training
 from datasets.cifar10 import read_cifar10
 from datasets.image_augment import ImageAugment
 from datasets.image_folder import read_image_folder

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents.expert import ExpertDriver
-from agents.policy_config import PolicyConfig
+from agents.models.policy_config import PolicyConfig
 from agents.rollout import Course, drive
 from datasets.frames import RenderedFrames
 from datasets.schema import Lap
 from drivesim.render import Renderer
-from drivesim.vehicle import get_vehicle
 from drivesim.world import WorldSource
 
 # Roads and looks that frames come from, and how long each is driven, by the expert with noise on its steering.
@@ -29,11 +28,9 @@ def validation_frames(config: PolicyConfig, count: int, seed: int = 0) -> tuple[
         Frames (count, H, W, 3) uint8 RGB, and speeds (count,) float32, m/s.
     """
     rng = np.random.default_rng(seed)
-    vehicle, has_pedal = get_vehicle(config.vehicle), "pedal" in config.outputs
     worlds = WorldSource(range(_ROADS), "mixed", "validation").all()
-    scenario = {"vehicle": vehicle, "control_hz": config.control_hz}
-    course = Course(has_pedal=has_pedal, noise=_NOISE, time_limit=_SECONDS, scenario=scenario)
-    renderer = Renderer(config.camera, vehicle)
+    course = Course.made_for(config, camera=None, noise=_NOISE, time_limit=_SECONDS)
+    renderer = Renderer(config.camera, course.vehicle)
     frames, speeds = [], []
     drives = drive(ExpertDriver(), worlds, course, rng)
     for part, driven in zip(np.array_split(np.arange(count), _ROADS), drives, strict=True):

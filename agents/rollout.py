@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from agents.driver import Driver, DriverWithMemory
+from agents.models.policy_config import PolicyConfig
 from datasets.schema import LAP_SCHEMA
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats
 from drivesim.namespaces import NUMPY
-from drivesim.simulation import start_state, wheel_clearance
+from drivesim.simulation import Rules, start_state, wheel_clearance
 from drivesim.vector_env import DriveVectorEnv, SteerVectorEnv
-from drivesim.vehicle import VehicleParams
+from drivesim.vehicle import VehicleParams, get_vehicle
 from drivesim.world import World
 
 # The injected noise forgets half of itself in this time, seconds.
@@ -55,6 +56,18 @@ class Course:
     time_limit: float | None = None
     threads: int = 2
     scenario: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def made_for(cls, config: PolicyConfig, **how: Any) -> "Course":
+        """Return the course that a policy was made for: its camera, car, control rate and actions; `how` says more."""
+        scenario = {"vehicle": get_vehicle(config.vehicle), "control_hz": config.control_hz}
+        made = cls(has_pedal="pedal" in config.outputs, camera=config.camera, scenario=scenario)
+        return replace(made, **how)
+
+    @property
+    def vehicle(self) -> VehicleParams:
+        """The car that drives."""
+        return get_vehicle(self.scenario.get("vehicle", Rules().vehicle))
 
 
 @dataclass(frozen=True, eq=False)

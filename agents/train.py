@@ -19,19 +19,19 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from agents.backbone_files import load_features, summary_of
-from agents.backbones import CIFAR_CNN
-from agents.batch_picture import draw_batch
-from agents.devices import choose_device
-from agents.distributed import first_decides, join_group, leave_group, rank
-from agents.evaluation import quick_check
-from agents.networks import PILOTNET, BackboneNetwork, build_network
+from agents.evaluation.evaluation import quick_check
+from agents.learning.batch_picture import draw_batch
+from agents.learning.distributed import first_decides, join_group, leave_group, rank
+from agents.learning.schedule import Plan
+from agents.learning.training import Driving, Logger, Training, overfit, to_tensors
+from agents.models.backbone_files import load_features, summary_of
+from agents.models.backbones import CIFAR_CNN
+from agents.models.devices import choose_device
+from agents.models.networks import PILOTNET, BackboneNetwork, build_network
+from agents.models.policy_config import INPUTS, PolicyConfig
 from agents.policy import Policy
-from agents.policy_config import INPUTS, PolicyConfig
 from agents.provenance import commit
 from agents.rollout import Course
-from agents.schedule import Plan
-from agents.training import Driving, Logger, Training, overfit, to_tensors
 from datasets.augment import Augment
 from datasets.frames import RenderedFrames, Variety
 from datasets.lap_files import read_laps
@@ -299,13 +299,7 @@ def _provenance(args: Args, laps: list[Lap]) -> dict[str, object]:
 def _validation(args: Args, policy: Policy) -> Any:
     """What drives a policy on the validation tracks."""
     worlds = WorldSource(range(args.validation_tracks), "mixed", "validation").all()
-    course = Course(
-        has_pedal=args.pedal,
-        camera=policy.camera,
-        time_limit=args.validation_seconds,
-        threads=args.threads,
-        scenario={"vehicle": policy.vehicle, "control_hz": policy.config.control_hz},
-    )
+    course = Course.made_for(policy.config, time_limit=args.validation_seconds, threads=args.threads)
 
     def drive(candidate: Policy) -> Driving:
         return quick_check(candidate, worlds, course)

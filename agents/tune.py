@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from agents import train
-from agents.backbone_files import summary_of
-from agents.backbones import check_backbone
-from agents.devices import choose_device
-from agents.networks import PILOTNET
+from agents.learning.study import Trial, best_of, import_optuna, open_study, sampler, score, trials_of
+from agents.learning.study_picture import draw_study
+from agents.learning.training import Driving
+from agents.models.backbone_files import summary_of
+from agents.models.backbones import check_backbone
+from agents.models.devices import choose_device
+from agents.models.networks import PILOTNET
 from agents.policy import Policy
-from agents.study import Trial, best_of, import_optuna, open_study, sampler, score, trials_of
-from agents.study_picture import draw_study
-from agents.training import Driving
 from datasets.lap_files import read_laps
 from datasets.schema import Lap
 from drivesim.command import run_command

@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 import drivesim
+from agents.deployment.onnx_driver import EXPORT_VERSION, OnnxDriver
+from agents.deployment.onnx_files import write_int8_onnx, write_onnx
 from agents.frame_driver import FrameDriver
-from agents.networks import build_network
-from agents.onnx_driver import EXPORT_VERSION, OnnxDriver
-from agents.onnx_files import write_int8_onnx, write_onnx
+from agents.models.networks import build_network
+from agents.models.policy_config import PolicyConfig
 from agents.policy import Policy
-from agents.policy_config import PolicyConfig
 from agents.provenance import commit
 from agents.road_frames import validation_frames
 from drivesim.camera import get_camera

@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 import drivesim
-from agents.devices import autocast
-from agents.networks import build_network
+from agents.models.devices import autocast
+from agents.models.networks import build_network
+from agents.models.policy_config import PolicyConfig
 from agents.policy import Policy
-from agents.policy_config import PolicyConfig
 from drivesim.camera import get_camera
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError

@@ -6,13 +6,13 @@ The actions stay what they were. Mirrored roads and views from beside the line, 
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
+from datasets.jpeg import through_jpeg
 from drivesim.errors import DrivesimError
 
 # Frames that are blurred alike, and share noise and JPEG quality.
@@ -57,7 +57,8 @@ class Augment:
         changed = values.clamp_(0, 255).to(torch.uint8)
         if _happens(0.3 * s):
             quality = int(95 - 80 * s * float(torch.rand(())))
-            changed = torch.stack([_through_jpeg(frame, quality) for frame in changed])
+            decoded = [through_jpeg(frame.permute(1, 2, 0).numpy(), quality) for frame in changed]
+            changed = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2)
         return _occlude(changed, 0.6 * s)
 
 
@@ -96,16 +97,6 @@ def _add_noise(values: Tensor, deviation: float) -> Tensor:
     if _happens(0.3):
         values = torch.where(noise[:1].abs() > 2.3, 255.0 * (noise[:1] > 0), values)
     return values
-
-
-def _through_jpeg(frame: Tensor, quality: int) -> Tensor:
-    """Encode and decode a frame (3, H, W)."""
-    # OpenCV wants blue first, and height x width x 3.
-    picture = np.ascontiguousarray(frame.permute(1, 2, 0).numpy()[..., ::-1])
-    encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    assert decoded is not None
-    return torch.from_numpy(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)).permute(2, 0, 1)
 
 
 def _occlude(frames: Tensor, probability: float) -> Tensor:

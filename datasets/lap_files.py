@@ -5,7 +5,6 @@ whole batch. Nothing is unpickled.
 """
 
 import json
-import os
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 
 from datasets.schema import DTYPES, LAP_SCHEMA, MAX_STEPS, Lap
 from drivesim.errors import DrivesimError
+from drivesim.whole_file import whole_file
 
 MAX_BYTES = 400 * MAX_STEPS  # the batches of a partial lap take some 200 bytes a step
 
@@ -39,22 +39,17 @@ def write_lap(path: Path | str, lap: Lap) -> None:
     """
     path = Path(path)
     table = lap.to_table()
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            with pq.ParquetWriter(file, table.schema, **_PARQUET) as writer:
-                writer.write_table(table, row_group_size=MAX_STEPS)
-                writer.add_key_value_metadata(table.schema.metadata)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        sync_folder(path.parent)
+        with (
+            whole_file(path, durable=True) as part,
+            pq.ParquetWriter(part, table.schema, **_PARQUET) as writer,
+        ):
+            writer.write_table(table, row_group_size=MAX_STEPS)
+            writer.add_key_value_metadata(table.schema.metadata)
     except OSError as error:
         raise DrivesimError(
             f"{path}: cannot write ({error.strerror or error}). Make room, or choose another --out."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_lap(path: Path | str) -> Lap:
@@ -117,16 +112,6 @@ def stamp(batch: pa.RecordBatch, marks: Sequence[tuple[int, int, int]]) -> dict[
     """
     noted = json.dumps(marks).encode()
     return {b"marks": noted, b"crc32": b"%d" % _checksum(batch, noted)}
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names of a folder to the disk: a file that is there without its name is lost with the power."""
-    if os.name == "posix":
-        fd = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 def _lap_files(paths: Iterable[Path | str]) -> list[Path]:

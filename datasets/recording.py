@@ -18,9 +18,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike
 
-from datasets.lap_files import read_lap, stamp, sync_folder, write_lap
+from datasets.lap_files import read_lap, stamp, write_lap
 from datasets.schema import DTYPES, LABELS, LAP_SCHEMA, MAX_STEPS, POLICY_ACTIONS, Columns, LapInfo, check_columns
 from drivesim.errors import DrivesimError
+from drivesim.whole_file import sync_folder
 
 try:
     import fcntl

@@ -200,6 +200,11 @@ class Lap:
         """(T,) bool: steps to learn from, which a person or the expert drove well."""
         return (self.columns["mark"] & (MARK_BAD | MARK_POLICY)) == 0
 
+    def wanted(self, action: str) -> NDArray[np.float64]:
+        """Return what the driver wanted of `steering` or `pedal`, (T,); where that is unknown, what was applied."""
+        label = self.columns[f"{action}_label"].astype(np.float64)
+        return np.where(np.isnan(label), self.columns[action], label)
+
     def to_table(self) -> pa.Table:
         """Return the columns as an Arrow table whose metadata hold all the rest but the name."""
         metadata = self.info.to_metadata() | {_COMPLETE_KEY: b"true" if self.complete else b"false"}

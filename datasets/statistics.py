@@ -96,7 +96,7 @@ def statistics(laps: Sequence[Lap]) -> Statistics:
         drivers=_count([lap.info.driver for lap in laps]),
         tracks=_count([lap.info.track_name for lap in laps]),
         vehicles=_count([vehicle_name(lap) for lap in laps]),
-        steering=histogram(np.concatenate([wanted_steering(lap) for lap in laps]), -1.0, 1.0),
+        steering=histogram(np.concatenate([lap.wanted("steering") for lap in laps]), -1.0, 1.0),
         speed=histogram(speed, 0.0, float(max(np.ceil(speed.max()), 1.0))),
         lateral_rms=float(np.sqrt(np.mean(lateral**2))),
         stretches=[stretch for lap in laps for stretch in remarkable(lap)],
@@ -136,12 +136,6 @@ def stretches(flags: ArrayLike) -> list[tuple[int, int]]:
     padded = np.concatenate([[False], np.asarray(flags, bool), [False]])
     ends = np.flatnonzero(padded[1:] != padded[:-1])
     return [(int(start), int(stop)) for start, stop in ends.reshape(-1, 2)]
-
-
-def wanted_steering(lap: Lap) -> Floats:
-    """Return what the driver wanted of the steering (T,); where that is unknown, what was done."""
-    label = lap.columns["steering_label"].astype(np.float64)
-    return np.where(np.isnan(label), lap.columns["steering"], label)
 
 
 def histogram(values: Floats, low: float, high: float) -> Histogram:

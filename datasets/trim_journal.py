@@ -6,7 +6,6 @@ own place, so that there is always a whole one.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -14,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.lap_files import read_lap, sync_folder, write_lap
+from datasets.lap_files import read_lap, write_lap
 from datasets.schema import MARK_BAD, Lap
 from datasets.statistics import stretches
 from drivesim.errors import DrivesimError
+from drivesim.whole_file import whole_file
 
 JOURNAL = "trims.json"
 _FORMAT_VERSION = 1
@@ -105,19 +105,12 @@ def _trim(plain: dict[str, object]) -> Trim:
 
 def _write(folder: Path, trims: list[Trim]) -> None:
     path = folder / JOURNAL
-    temporary = path.with_name(f".{JOURNAL}.tmp")
     plain = {"format_version": _FORMAT_VERSION, "trims": [asdict(trim) for trim in trims]}
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(json.dumps(plain, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        sync_folder(folder)
+        with whole_file(path, durable=True) as part:
+            part.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise DrivesimError(f"{path}: cannot write ({error.strerror or error}). No lap was touched.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _set(folder: Path, name: str, parts: list[tuple[int, int]], bad: bool) -> None:

@@ -151,22 +151,19 @@ def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0) 
     ahead = along + np.maximum(lookahead * columns["speed"], 2.0 * vehicle.wheelbase)
     targets = np.column_stack([np.interp(ahead, along, xy[:, 0]), np.interp(ahead, along, xy[:, 1])])
     at = np.minimum(np.searchsorted(along, ahead), len(along) - 1)
-    label = columns["steering_label"].astype(np.float64)
-    label = np.where(np.isnan(label), columns["steering"], label)
+    label = lap.wanted("steering")
     if scale != 1.0:
         limit = vehicle.max_steering_angle
         label = np.arctan(np.tan(label * limit) / scale) / limit
     usable = lap.good & (ahead <= along[-1]) & (stretch[at] == stretch)
     track = lap.track if scale == width == 1.0 else _resized(lap.track, scale, width, vehicle)
-    pedal = columns["pedal_label"].astype(np.float64)
-    pedal = np.where(np.isnan(pedal), columns["pedal"], pedal)
     return Line(
         track,
         vehicle,
         poses[usable],
         np.clip(label[usable], -1.0, 1.0),
         targets[usable],
-        pedal[usable],
+        lap.wanted("pedal")[usable],
         columns["speed"][usable].astype(np.float64),
     )
 

@@ -125,7 +125,7 @@ class DriveEnv(gymnasium.Env):
         if self.render_mode == "rgb_array":
             return frame
         if self._viewer is None:
-            from drivesim.viewer import Viewer
+            from drivesim.cockpit.viewer import Viewer
 
             self._viewer = Viewer("drivesim", frame.shape[1], frame.shape[0])
         self._viewer.show(frame, self.metadata["render_fps"])

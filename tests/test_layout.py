@@ -19,10 +19,12 @@ FORBIDDEN_LAYERS = {
     "benchmarks": set(),
 }
 # Reads the weights of a package, known by their SHA-256, and takes tensors alone out of them.
-VERIFIED_LOAD = ("agents/backbones.py", "torch.load(path, weights_only=True, map_location='cpu')")
-PYGAME_MODULES = {"drivesim/viewer.py", "drivesim/devices.py"}
+VERIFIED_LOAD = ("agents/models/backbones.py", "torch.load(path, weights_only=True, map_location='cpu')")
+PYGAME_MODULES = {"drivesim/cockpit/viewer.py", "drivesim/cockpit/devices.py"}
 # What is drawn in a window takes pygame from `viewer`, and is imported where a window is opened.
-WINDOW_MODULES = {f"drivesim/{name}.py" for name in ("viewer", "window", "devices", "paintbox", "minimap", "hud")}
+WINDOW_MODULES = {
+    f"drivesim/cockpit/{name}.py" for name in ("viewer", "window", "devices", "paintbox", "minimap", "hud")
+}
 PICKLES = {"pickle", "dill", "cloudpickle", "joblib", "shelve"}
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "types", "misc"}
 
@@ -156,7 +158,7 @@ def test_a_wheel_that_took_every_folder_would_be_noticed():
         ("datasets/recording.py", "import pickle"),
         ("agents/policy.py", "from cloudpickle import loads"),
         ("agents/policy.py", "import torch\ntorch.load('policy.pt')"),
-        ("agents/backbones.py", "import torch\ntorch.load('policy.pt')"),
+        ("agents/models/backbones.py", "import torch\ntorch.load('policy.pt')"),
         ("agents/policy.py", "import torch as t\nt.load('policy.pt', weights_only=True)"),
         ("agents/policy.py", "from torch import load as read\nread('policy.pt')"),
         ("datasets/frames.py", "import numpy as np\nnp.load('lap.npy', allow_pickle=True)"),
@@ -171,10 +173,10 @@ def test_a_module_that_breaks_a_rule_is_found(path, source):
     [
         ("drivesim/env.py", "from drivesim import render_torch\nfrom .camera import Camera"),
         ("drivesim/render_torch.py", "import torch"),
-        ("drivesim/viewer.py", "import pygame"),
+        ("drivesim/cockpit/viewer.py", "import pygame"),
         ("datasets/frames.py", "import torch\nfrom drivesim.camera import Camera"),
         ("agents/train.py", "from datasets import frames\nfrom . import policy"),
-        ("play.py", "from drivesim.window import Window\nfrom agents.policy import Policy"),
+        ("play.py", "from drivesim.cockpit.window import Window\nfrom agents.policy import Policy"),
         ("benchmarks/quality.py", "from agents import evaluate"),
         ("agents/policy.py", "import torch, json\njson.load(open('policy.json'))\ntorch.hub.list('x')"),
     ],

@@ -11,10 +11,10 @@ import pygame
 import pytest
 
 import play
-from agents.game import Game
+from agents.ride.game import Game
 from datasets.lap_files import read_laps
-from drivesim.devices import Devices
-from drivesim.pacing import Pacer
+from drivesim.cockpit.devices import Devices
+from drivesim.cockpit.pacing import Pacer
 from drivesim.vehicle import VEHICLES, get_vehicle
 from tests.agents.policies import make_policy
 from tests.datasets.laps import drive as made_up_lap

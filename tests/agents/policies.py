@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from agents.networks import build_network
+from agents.models.networks import build_network
+from agents.models.policy_config import PolicyConfig
 from agents.policy import Policy
-from agents.policy_config import PolicyConfig
 from drivesim.camera import Camera
 from drivesim.vehicle import VEHICLES
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import drivesim
-from agents import evaluate, pictures
-from agents.inference import TimedDriver
-from agents.metric_table import METRICS
+from agents import evaluate
+from agents.evaluation import pictures
+from agents.evaluation.inference import TimedDriver
+from agents.evaluation.metric_table import METRICS
 from datasets.lap_files import read_laps
 from drivesim.camera import CAMERAS
 from drivesim.track_generation import generate_track

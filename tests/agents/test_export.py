@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from agents import export
-from agents.deployed import DeployedNetwork, full_precision_actions
-from agents.onnx_driver import METADATA_KEY, OnnxDriver
+from agents.deployment.deployed import DeployedNetwork, full_precision_actions
+from agents.deployment.onnx_driver import METADATA_KEY, OnnxDriver
 from drivesim.camera import Camera
 from tests.agents.policies import CAMERA, files, make_frames, make_policy
 

@@ -5,11 +5,11 @@ from dataclasses import asdict
 import pytest
 
 from agents import evaluate
+from agents.deployment.onnx_driver import OnnxDriver
+from agents.deployment.onnx_files import write_onnx
 from agents.driver import StraightDriver
 from agents.expert import ExpertDriver
 from agents.load_driver import load_driver, load_frame_driver
-from agents.onnx_driver import OnnxDriver
-from agents.onnx_files import write_onnx
 from agents.policy import Policy
 from drivesim.errors import DrivesimError
 from tests.agents.policies import make_policy

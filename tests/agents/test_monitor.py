@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from agents import monitor as module
+from agents.deployment.frame_statistics import STATISTICS
+from agents.deployment.frame_weather import fog, night
+from agents.deployment.reference import make_reference
 from agents.expert import ExpertDriver
-from agents.frame_statistics import STATISTICS
-from agents.frame_weather import fog, night
 from agents.monitor import Monitor
-from agents.reference import make_reference
 from agents.rollout import Course, make_env
 from drivesim.appearance import Appearance
 from drivesim.errors import DrivesimError

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from agents.models.policy_files import FORMAT_VERSION
 from agents.policy import Policy
-from agents.policy_files import FORMAT_VERSION
 from agents.rollout import Course, drive, make_env
 from drivesim.camera import CAMERAS, Camera
 from drivesim.errors import DrivesimError

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from agents import pretrain
-from agents.backbone_files import read_backbone
-from agents.model_files import read_weights
+from agents.models.backbone_files import read_backbone
+from agents.models.model_files import read_weights
 from datasets.cifar10 import read_cifar10
 from tests.agents.policies import FOLDER_FILES, files
 from tests.datasets.images import NAMES, record, write_cifar10, write_set

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agents import record, train, tune
+from agents.learning.study import trials_of
 from agents.policy import Policy
-from agents.study import trials_of
 from tests.agents.policies import FOLDER_FILES, files
 
 optuna = pytest.importorskip("optuna")
@@ -117,7 +117,7 @@ def files_of_report(tmp_path):
 def test_a_trial_that_drives_worse_than_others_did_is_ended_early_and_leaves_nothing(
     tmp_path, search, drives, monkeypatch
 ):
-    monkeypatch.setattr("agents.study._FIRST_TRIALS", 1)
+    monkeypatch.setattr("agents.learning.study._FIRST_TRIALS", 1)
     good, bad = [(0.5, 0.1), (0.8, 0.2), (0.9, 0.1)], [(0.4, 0.3), (0.1, 0.3)]
     drives += good + bad + [(0.5, 0.1), (0.85, 0.3), (0.7, 0.1)]
     assert search("--trials", 3, "--epochs", 3)[0] == 0
@@ -131,7 +131,7 @@ def test_a_trial_that_drives_worse_than_others_did_is_ended_early_and_leaves_not
 
 
 def test_a_loss_that_is_no_number_ends_a_trial_and_not_the_search(tmp_path, search, drives, monkeypatch):
-    monkeypatch.setattr("agents.training.loss_of", lambda actions, _: actions.sum() * float("nan"))
+    monkeypatch.setattr("agents.learning.training.loss_of", lambda actions, _: actions.sum() * float("nan"))
     code, said, _ = search("--trials", 2)
     assert code == 0
     assert said.count("the loss became nan") == 2

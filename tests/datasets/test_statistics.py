@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from datasets.schema import MARK_BAD, MARK_CORRECTION, Lap
-from datasets.statistics import histogram, idle, remarkable, statistics, stretches, twins, vehicle_name, wanted_steering
+from datasets.statistics import histogram, idle, remarkable, statistics, stretches, twins, vehicle_name
 from drivesim.vehicle import VEHICLES
 from tests.datasets.laps import HZ, circle_lap
 
@@ -64,7 +64,7 @@ def test_what_deserves_a_look_is_told_in_its_order():
 
 def test_what_the_driver_wanted_is_the_label_and_without_one_the_action():
     lap = circle_lap(3, steering=[0.1, 0.2, 0.3], steering_label=[0.5, np.nan, -0.5])
-    np.testing.assert_allclose(wanted_steering(lap), [0.5, 0.2, -0.5])
+    np.testing.assert_allclose(lap.wanted("steering"), [0.5, 0.2, -0.5])
 
 
 def test_every_value_falls_into_one_bin_the_ends_too():

@@ -8,10 +8,10 @@ import stat
 import numpy as np
 import pytest
 
-from datasets import lap_files, trim_journal
 from datasets.lap_files import read_laps, write_lap
 from datasets.schema import MARK_BAD, MARK_CORRECTION
 from datasets.trim_journal import Trim, apply, plan, read_journal, undo
+from drivesim import whole_file
 from drivesim.errors import DrivesimError
 from tests.datasets.laps import circle_lap
 
@@ -111,26 +111,29 @@ def test_a_lap_that_was_removed_since_does_not_stand_in_the_way_back(folder):
 
 
 @pytest.mark.parametrize(
-    ("module", "words"),
-    [(trim_journal, "trims.json: cannot write .*No lap was touched"), (lap_files, "lap-000001.parquet: cannot write")],
+    ("room_for", "words"),
+    [(0, "trims.json: cannot write .*No lap was touched"), (1, "lap-000001.parquet: cannot write")],
 )
-def test_a_disk_that_is_full_is_said_and_nothing_is_lost(folder, monkeypatch, module, words):
+def test_a_disk_that_is_full_is_said_and_nothing_is_lost(folder, monkeypatch, room_for, words):
     before = data(folder)
+    written = []
 
     class Full:
-        """The module `os`, on a disk that takes no more files; folders it has room for."""
+        """The module `os`, on a disk that takes so many more files; folders it has room for."""
 
         def __getattr__(self, name):
             return getattr(os, name)
 
         def fsync(self, fd):
-            if stat.S_ISDIR(os.fstat(fd).st_mode):
+            if stat.S_ISDIR(os.fstat(fd).st_mode) or len(written) < room_for:
+                if not stat.S_ISDIR(os.fstat(fd).st_mode):
+                    written.append(fd)
                 return os.fsync(fd)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     trim = planned(folder, lap_000001=flags(5))
     with monkeypatch.context() as patched:
-        patched.setattr(module, "os", Full())
+        patched.setattr(whole_file, "os", Full())
         with pytest.raises(DrivesimError, match=words) as caught:
             apply(folder, trim)
     assert "No space left" in str(caught.value)

@@ -1,0 +1,1 @@
+"""deployment: policies outside of torch, and how they are watched there."""

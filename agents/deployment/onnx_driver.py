@@ -1,0 +1,118 @@
+"""ONNX driver: an exported policy that drives with onnxruntime, without torch; `agents.export` writes its file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.frame_driver import FrameDriver
+from agents.models.policy_config import PolicyConfig
+from drivesim.errors import DrivesimError
+
+EXPORT_VERSION = 1
+
+# The key of the file's metadata that holds the configuration, as JSON.
+METADATA_KEY = "drivesim"
+
+# Frames to a pass of the network, as a policy's.
+_CHUNK = 128
+
+
+class OnnxDriver(FrameDriver):
+    """A driver that is an exported network, computed on a CPU.
+
+    Args:
+        path: The file, written by `agents.export`.
+        threads: Threads that compute an action; None for one a core. One is enough for one car and a small network.
+
+    Attributes:
+        exported: What the file says of its making: format, versions of the programs, the policy's checksum.
+
+    Raises:
+        DrivesimError: If the file is missing, spoilt, or not one that `agents.export` writes.
+    """
+
+    def __init__(self, path: Path | str, threads: int | None = None) -> None:
+        path = Path(path)
+        if threads is not None and threads < 1:
+            raise DrivesimError(f"threads: expected 1 or more, got {threads}.")
+        self._session = _session(path, threads)
+        self.config, self.exported = _read_metadata(self._session, path)
+        self.name = path.stem
+        self._check_shapes(path)
+
+    def _compute(self, frames: np.ndarray, speeds: np.ndarray | None) -> np.ndarray:
+        actions = []
+        for first in range(0, len(frames), _CHUNK):
+            chunk = slice(first, first + _CHUNK)
+            feeds = {"frames": frames[chunk]}
+            if speeds is not None:
+                feeds["speeds"] = speeds[chunk]
+            actions.append(self._session.run(None, feeds)[0])
+        return np.concatenate(actions)
+
+    def _check_shapes(self, path: Path) -> None:
+        """Refuse a file whose network takes or gives something else than its configuration says."""
+        camera = self.config.camera
+        expected = {"frames": ("tensor(uint8)", [camera.height, camera.width, 3])}
+        if self.config.takes_speed:
+            expected["speeds"] = ("tensor(float)", [])
+        given = {"actions": ("tensor(float)", [len(self.config.outputs)])}
+        for what, wanted, ends in (
+            ("takes", expected, self._session.get_inputs()),
+            ("gives", given, self._session.get_outputs()),
+        ):
+            # Of a dimension that may be any number, onnxruntime tells the name.
+            found = {end.name: (end.type, end.shape[1:]) for end in ends if isinstance(end.shape[0], str)}
+            if found != wanted or len(ends) != len(wanted):
+                named = ", ".join(f"{end.name} {end.type} {end.shape}" for end in ends)
+                raise DrivesimError(
+                    f"policy: {path} {what} {named}; its configuration says {_in_words(wanted)}. Export it anew."
+                )
+
+
+def _session(path: Path, threads: int | None) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DrivesimError("policy: an .onnx file is driven by onnxruntime: pip install -e .[onnx]") from error
+    if not path.is_file():
+        raise DrivesimError(
+            f"policy: there is no file {path}. Export one: python -m agents.export --policy DIR --out FILE"
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # What it says of its own accord is no user's matter.
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no class of their own.
+        reason = (str(error).splitlines() or ["empty"])[0][:160]
+        raise DrivesimError(f"policy: {path} can't be read as ONNX ({reason}). Export or copy it anew.") from error
+
+
+def _read_metadata(session: Any, path: Path) -> tuple[PolicyConfig, dict[str, Any]]:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise DrivesimError(
+            f"policy: {path} does not say what camera and car it was made for, so it was not written by agents.export. "
+            "Export a policy: python -m agents.export --policy DIR --out FILE"
+        )
+    try:
+        values = json.loads(text)
+        exported = values["exported"]
+        is_newer = exported["version"] > EXPORT_VERSION
+        # What a newer format says of itself need not make sense here.
+        config = None if is_newer else PolicyConfig.from_dict(values["config"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DrivesimError(f"policy: the metadata of {path} are not a policy's ({error}). Export it anew.") from error
+    if config is None:
+        raise DrivesimError(
+            f"policy: {path} is of export format {exported['version']}; this drivesim reads up to {EXPORT_VERSION}."
+        )
+    return config, exported
+
+
+def _in_words(ends: dict[str, tuple[str, list[int]]]) -> str:
+    return ", ".join(f"{name} {kind} {['batch', *shape]}" for name, (kind, shape) in ends.items())

@@ -1,0 +1,89 @@
+"""Gym command: what `agents.evaluate --env` does: returns instead of departures."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import gymnasium
+from rich.console import Console
+from rich.table import Table
+
+from agents.evaluation.gym_evaluation import (
+    GYM_METRICS,
+    PLAYERS,
+    FramePlayer,
+    GymEvaluation,
+    PolicyPlayer,
+    evaluate_in_gym,
+    make_frame_env,
+)
+from agents.evaluation.json_file import write_plain
+from agents.evaluation.requirement import check, read_requirement
+from agents.evaluation.turns import evaluate_in_turn, exit_code
+from agents.load_driver import load_frame_driver
+from drivesim.command import check_writable
+from drivesim.errors import DrivesimError
+
+
+def evaluate_env(
+    name: str,
+    policies: Sequence[str],
+    first_seed: int,
+    episodes: int,
+    device: str,
+    require: Sequence[str],
+    json: Path | None,
+) -> int:
+    """Drive episodes of a Gymnasium environment, print their returns, and write them; returns the exit code.
+
+    Args:
+        name: The environment's id.
+        policies: Folders, .onnx files, `straight` or `random`.
+        first_seed: Of the first episode; the next ones follow.
+        episodes: How many.
+        device: For networks.
+        require: Requirements on `GYM_METRICS`.
+        json: Where to write to.
+    """
+    requirements = [read_requirement(text, GYM_METRICS) for text in require]
+    if episodes < 1:
+        raise DrivesimError(f"--tracks: expected 1 episode or more, got {episodes}.")
+    env = make_frame_env(name)
+    players = [_player(policy, env, device) for policy in policies]
+    check_writable(json)
+    console = Console()
+    seeds = range(first_seed, first_seed + episodes)
+    found = evaluate_in_turn(
+        console,
+        [(f"{each.name}: {episodes} episodes", partial(evaluate_in_gym, each, env, seeds)) for each in players],
+    )
+    env.close()
+    console.print(_table(found))
+    if json is not None:
+        write_plain(json, {"policies": [asdict(evaluation) for evaluation in found]})
+    outcomes = [outcome for each in found for outcome in check(requirements, each.name, each.summary)]
+    return exit_code(console, outcomes, all(evaluation.complete for evaluation in found))
+
+
+def _player(policy: str, env: gymnasium.Env, device: str) -> FramePlayer:
+    if policy in PLAYERS:
+        return PLAYERS[policy](env)
+    if policy == "expert":
+        raise DrivesimError(f"--policy: the expert knows drivesim's roads alone. With --env: {', '.join(PLAYERS)}.")
+    return PolicyPlayer(load_frame_driver(policy, device), env)
+
+
+def _table(found: Sequence[GymEvaluation]) -> Table:
+    stopped = "" if all(each.complete for each in found) else " (incomplete: stopped by the user)"
+    table = Table(title=f"{found[0].env}, {len(found[0].returns)} episodes{stopped}")
+    table.add_column("metric")
+    for each in found:
+        table.add_column(each.name, justify="right")
+    for metric in GYM_METRICS.values():
+        cells = [metric.text(each.summary[metric.name]) for each in found]
+        if metric.name == "return_mean":
+            ends = [[metric.text(end) for end in each.interval] for each in found]
+            cells = [f"{cell} ({low} to {high})" for cell, (low, high) in zip(cells, ends, strict=True)]
+        table.add_row(metric.title, *cells)
+    return table

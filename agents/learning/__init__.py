@@ -1,0 +1,1 @@
+"""learning: the loop that fits a network, its checkpoints and its studies."""

@@ -1,0 +1,1 @@
+"""report: the page that an evaluation is shown on."""

@@ -1,0 +1,39 @@
+"""Whole file: a file is written aside and takes its place when it is whole."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path, durable: bool = False) -> Iterator[Path]:
+    """Yield the name to write to; the file takes its place afterwards, or, if anything is raised, vanishes.
+
+    Whoever reads `path` meanwhile reads what it held before.
+
+    Args:
+        path: The file's place.
+        durable: Whether to wait until it is on the disk, where a loss of power leaves it.
+    """
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        yield aside
+        if durable:
+            with aside.open("rb+") as file:
+                os.fsync(file.fileno())
+        aside.replace(path)
+        if durable:
+            sync_folder(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names of a folder to the disk: a file that is there without its name is lost with the power."""
+    if os.name == "posix":
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

@@ -1,0 +1,36 @@
+"""Model cards: what a reader must be told."""
+
+from dataclasses import asdict
+
+import pytest
+
+from agents.models.model_card import model_card
+from drivesim.camera import CAMERAS
+from tests.agents.policies import make_config
+
+
+@pytest.mark.parametrize(
+    ("camera", "words"),
+    [
+        ("topdown", "96 x 96 RGB pixels, seen from above, 38.4 m wide"),
+        ("front", "66 x 200 RGB pixels, seen ahead, 90.0 degrees wide"),
+    ],
+)
+def test_a_card_says_what_the_policy_sees_gives_and_how_it_drove(camera, words):
+    config = make_config(camera=CAMERAS[camera], training={"laps": 7}, driving={"autonomy": 0.98765})
+    card = model_card(asdict(config))
+    assert words in card
+    for part in (
+        "# A drivesim policy: pilotnet",
+        "gives steering in [-1, 1] at 20 Hz",
+        "- autonomy: 0.9877",
+        "- laps: 7",
+    ):
+        assert part in card
+    assert f"- drivesim {config.drivesim_version}" in card
+    assert "must not steer a real vehicle" in card
+
+
+def test_a_card_names_every_action_value():
+    card = model_card(asdict(make_config(outputs=("steering", "pedal"))))
+    assert "gives steering and pedal in [-1, 1]" in card

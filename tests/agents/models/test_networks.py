@@ -1,0 +1,114 @@
+"""Networks: their shapes, what they do to frames themselves, and their form for driving."""
+
+import pytest
+import torch
+from torch import nn
+
+from agents.models.networks import PilotNet, build_network, fold_batch_norm
+from drivesim.errors import DrivesimError
+
+
+def frames_of(count, height=66, width=200, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8, generator=generator)
+
+
+def trained_statistics(network, frames):
+    with torch.no_grad():
+        for _ in range(5):
+            network.train()(frames)
+    return network.eval()
+
+
+def test_pilotnet_has_the_layers_of_its_paper():
+    network = PilotNet(66, 200)
+    convolutions = [layer for layer in network.features if isinstance(layer, nn.Conv2d)]
+    assert [layer.out_channels for layer in convolutions] == [24, 36, 48, 64, 64]
+    assert [layer.kernel_size[0] for layer in convolutions] == [5, 5, 5, 3, 3]
+    assert [layer.stride[0] for layer in convolutions] == [2, 2, 2, 1, 1]
+    dense = [layer for layer in network.head if isinstance(layer, nn.Linear)]
+    # The paper flattens 64 maps of 1 x 18 and counts 250,000 parameters; it has 1,164 values there.
+    assert [layer.in_features for layer in dense] == [64 * 1 * 18, 100, 50, 10]
+    assert sum(parameter.numel() for parameter in network.parameters()) == pytest.approx(250_000, rel=0.02)
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 96), (66, 200), (61, 61), (120, 160)])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_network_gives_its_outputs_for_frames_of_its_size(height, width, outputs):
+    network = build_network("pilotnet", height, width, outputs)
+    actions = network.eval()(frames_of(3, height, width))
+    assert actions.shape == (3, outputs)
+    assert actions.dtype == torch.float32
+
+
+def test_a_network_normalises_frames_itself():
+    network = trained_statistics(PilotNet(66, 200), frames_of(8))
+    seen = []
+    network.features[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    frames = frames_of(2)
+    frames[0, :, 0, 0], frames[0, :, 0, 1] = 0, 255
+    actions = network(frames)
+    assert seen[0].dtype == torch.float32
+    assert (seen[0][0, 0, 0, 0].item(), seen[0][0, 0, 0, 1].item()) == (-1.0, 1.0)
+    torch.testing.assert_close(network(frames.float()), actions)
+
+
+def test_different_frames_get_different_actions_and_every_weight_learns():
+    network = PilotNet(66, 200).train()
+    actions = network(frames_of(4))
+    assert actions.std() > 0
+    actions.square().sum().backward()
+    still = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
+    # ReLUs that no frame passes leave a row without a gradient, never a whole layer.
+    assert still == []
+
+
+def test_building_a_network_leaves_it_ready_to_train_and_its_statistics_fresh():
+    network = build_network("pilotnet", 96, 96)
+    assert all(module.training for module in network.modules())
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(norms) == 5
+    assert all(not norm.running_mean.any() and norm.num_batches_tracked == 0 for norm in norms)
+
+
+def test_the_same_torch_seed_builds_the_same_weights():
+    def weights(seed):
+        torch.manual_seed(seed)
+        return [weight.detach().clone() for weight in build_network("pilotnet", 61, 61).parameters()]
+
+    with torch.random.fork_rng():
+        assert all(torch.equal(one, other) for one, other in zip(weights(1), weights(1), strict=True))
+        assert not torch.equal(weights(1)[0], weights(2)[0])
+
+
+def test_frames_too_small_for_a_network_are_refused_with_both_sizes():
+    with pytest.raises(DrivesimError, match="pilotnet needs frames of 61 x 61 pixels or more, got 60 x 200"):
+        build_network("pilotnet", 60, 200)
+
+
+def test_an_unknown_backbone_is_answered_with_the_known_ones():
+    with pytest.raises(DrivesimError) as caught:
+        build_network("resnet81", 96, 96)
+    message = str(caught.value)
+    assert "backbone: unknown name 'resnet81'. Known: pilotnet, cifar-cnn, resnet18" in message
+    assert "close to it: " in message
+
+
+def test_folding_batch_norm_changes_no_action_and_nothing_of_the_original():
+    network = trained_statistics(PilotNet(66, 200, 2), frames_of(32))
+    with torch.no_grad():
+        for norm in (module for module in network.modules() if isinstance(module, nn.BatchNorm2d)):
+            norm.weight.uniform_(0.5, 2.0)
+            norm.bias.uniform_(-0.5, 0.5)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network.train()
+    folded = fold_batch_norm(network)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    assert not folded.training
+    assert network.training
+    frames = frames_of(5, seed=1)
+    with torch.no_grad():
+        driving = folded(frames)
+        torch.testing.assert_close(driving, network.eval()(frames), rtol=1e-4, atol=1e-5)
+    assert driving.std(dim=0).min() > 1e-4
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
