@@ -20,6 +20,7 @@ import drivesim
 from agents.deployment.deployed import DeployedNetwork, example_inputs, full_precision_actions
 from agents.deployment.onnx_driver import EXPORT_VERSION, METADATA_KEY, OnnxDriver
 from agents.deployment.onnx_files import write_int8_onnx, write_onnx
+from agents.frame_history import Views
 from agents.models.policy_files import read_config
 from agents.policy import Policy
 from agents.provenance import commit
@@ -117,32 +118,32 @@ def _compare(path: Path, args: Args, policy: Policy, laps: list[Lap]) -> tuple[f
     Raises:
         DrivesimError: If a file of full precision differs by more than rounding.
     """
-    frames, speeds = _frames(policy, laps, args.frames, args.seed)
-    expected = full_precision_actions(policy, frames, speeds)
+    views, speeds = _frames(policy, laps, args.frames, args.seed)
+    expected = full_precision_actions(policy, views, speeds)
     if args.to == "torch-export":
-        actions = _torch_actions(path, policy, frames, speeds)
+        actions = _torch_actions(path, policy, views, speeds)
     else:
-        actions = OnnxDriver(path).predict(frames, speeds if policy.config.takes_speed else None)
+        actions = OnnxDriver(path).predict(views, speeds if policy.config.takes_speed else None)
     differences = np.abs(actions - expected)
     largest = float(differences.max())
     if args.to != "onnx-int8" and not largest <= _TOLERANCE:
         raise DrivesimError(
-            f"--to {args.to}: on {len(frames)} frames the written file differs from the policy by {largest:.1e}, more "
+            f"--to {args.to}: on {len(speeds)} frames the written file differs from the policy by {largest:.1e}, more "
             f"than {_TOLERANCE:.0e}; it was removed. Try another version of torch or onnxruntime."
         )
     return largest, float(differences.mean())
 
 
-def _torch_actions(path: Path, policy: Policy, frames: np.ndarray, speeds: np.ndarray) -> np.ndarray:
+def _torch_actions(path: Path, policy: Policy, views: Views, speeds: np.ndarray) -> np.ndarray:
     with path.open("rb") as file:
         network = torch.export.load(file).module()
-    inputs = (torch.from_numpy(frames), torch.from_numpy(speeds))
+    given = (*views, speeds) if policy.config.takes_speed else views
     with torch.inference_mode():
-        chunks = zip(*(values.split(128) for values in inputs[: len(policy.config.inputs)]), strict=True)
+        chunks = zip(*(torch.from_numpy(values).split(128) for values in given), strict=True)
         return torch.cat([network(*chunk) for chunk in chunks]).numpy()
 
 
-def _frames(policy: Policy, laps: list[Lap], count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _frames(policy: Policy, laps: list[Lap], count: int, seed: int) -> tuple[Views, np.ndarray]:
     return lap_frames(policy.config, laps, count, seed) if laps else validation_frames(policy.config, count, seed)
 
 

@@ -11,7 +11,7 @@ interrupted goes on with --resume, and ends as if nothing had happened. On sever
 
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ from agents.learning.training import Driving, Logger, Training, overfit, to_tens
 from agents.models.backbone_files import load_features, summary_of
 from agents.models.backbones import CIFAR_CNN
 from agents.models.devices import choose_device
-from agents.models.networks import PILOTNET, BackboneNetwork, build_network
-from agents.models.policy_config import INPUTS, PolicyConfig
+from agents.models.networks import PILOTNET, network_of
+from agents.models.policy_config import INPUTS, LONGEST_STRIDE, MOST_PAST, PolicyConfig
 from agents.policy import Policy
 from agents.provenance import commit
 from agents.rollout import Course
@@ -58,8 +58,12 @@ class Args:
     and cifar-cnn's are without such a folder."""
     freeze: bool = False
     """Leave the backbone as it is and train the head alone."""
-    camera: str = "topdown"
-    """What it sees: topdown, front, left or right."""
+    camera: list[str] = field(default_factory=lambda: ["topdown"])
+    """What it sees: topdown, front, left or right; or several of them at once."""
+    past: int = 0
+    """Earlier frames that it sees beside the newest."""
+    stride: int = 1
+    """Control steps from one of these to the next."""
     speed: bool = False
     """Let it know the car's speed too."""
     pedal: bool = False
@@ -185,6 +189,11 @@ def check(args: Args) -> None:
         check_name("--pretrained", args.pretrained, ["imagenet", "none", "a folder made by agents.pretrain"])
     else:
         summary_of(folder, args.backbone)
+    for name, least, most in (("past", 0, MOST_PAST), ("stride", 1, LONGEST_STRIDE)):
+        if not least <= getattr(args, name) <= most:
+            raise DrivesimError(f"{_option(name)}: expected {least} to {most}, got {getattr(args, name)}.")
+    if not args.camera or len(set(args.camera)) < len(args.camera):
+        raise DrivesimError(f"--camera: expected cameras, each once, got {' '.join(args.camera) or 'none'}.")
     for name in ("sizes", "widths"):
         if not 1 <= getattr(args, name) <= 4:
             raise DrivesimError(f"{_option(name)}: expected a number from 1 to 4, got {getattr(args, name)}.")
@@ -227,15 +236,18 @@ def _frames(args: Args, laps: list[Lap]) -> RenderedFrames:
     shift = 0.4 * laps[0].info.vehicle["width"] if args.shift is None else args.shift
     spread = Spread(lateral=shift, heading=args.turn)
     variety = Variety(spread, args.mirror, args.looks, args.sizes, args.widths, args.balance)
-    return RenderedFrames(laps, get_camera(args.camera), variety, args.threads, args.pedal)
+    cameras = [get_camera(name) for name in args.camera]
+    return RenderedFrames(laps, cameras, variety, args.threads, args.pedal, args.past, args.stride)
 
 
 def _policy(args: Args, laps: list[Lap]) -> Policy:
-    camera, info = get_camera(args.camera), laps[0].info
+    info = laps[0].info
     config = PolicyConfig(
         backbone=args.backbone,
-        camera=camera,
+        cameras=tuple(get_camera(name) for name in args.camera),
         inputs=INPUTS if args.speed else INPUTS[:1],
+        past=args.past,
+        stride=args.stride,
         outputs=ACTIONS if args.pedal else ACTIONS[:1],
         vehicle=info.vehicle,
         control_hz=info.control_hz,
@@ -245,17 +257,10 @@ def _policy(args: Args, laps: list[Lap]) -> Policy:
     # A training that goes on brings its weights along.
     begins = not _is_new(args) and not args.resume
     folder = pretrained_folder(args)
-    network = build_network(
-        args.backbone,
-        camera.height,
-        camera.width,
-        len(config.outputs),
-        config.takes_speed,
-        imagenet=begins and folder is None,
-    )
+    network = network_of(config, imagenet=begins and folder is None)
     if begins and folder is not None:
-        assert isinstance(network, BackboneNetwork)
-        load_features(folder, network.features)
+        for tower in network.towers:
+            load_features(folder, tower)
     return Policy(config, network, args.device)
 
 
@@ -314,7 +319,7 @@ def _look(args: Args, frames: RenderedFrames, policy: Policy, console: Console) 
     augment = Augment(args.augment) if args.augment else None
     if args.show_batch is not None:
         inputs, wanted = to_tensors(batch, policy, augment, args.seed)
-        draw_batch(inputs[0], wanted, args.show_batch)
+        draw_batch(inputs[: len(policy.config.cameras)], wanted, args.show_batch)
         console.print(f"Drew 64 samples into {args.show_batch}", soft_wrap=True)
     if args.overfit_batch:
         first, last = overfit(policy, batch, args.learning_rate)

@@ -11,7 +11,7 @@ from agents import export
 from agents.deployment.deployed import DeployedNetwork, full_precision_actions
 from agents.deployment.onnx_driver import METADATA_KEY, OnnxDriver
 from drivesim.camera import Camera
-from tests.agents.policies import CAMERA, files, make_frames, make_policy
+from tests.agents.policies import CAMERA, WIDE, files, make_frames, make_policy, make_views
 
 BOTH = dict(inputs=("camera", "speed"), outputs=("steering", "pedal"))
 
@@ -53,6 +53,21 @@ def test_an_onnx_file_computes_what_the_policy_does_for_any_number_of_frames(tmp
         actions = driver.predict(frames[:count], given)
         np.testing.assert_allclose(actions, expected[:count], atol=1e-5)
     assert actions.dtype == np.float64
+
+
+@pytest.mark.parametrize("to", ["onnx", "onnx-int8", "torch-export"])
+def test_past_frames_and_a_second_camera_are_exported_too(tmp_path, run, to):
+    policy = make_policy(cameras=(CAMERA, WIDE), past=1, stride=2, **BOTH)
+    policy.save(tmp_path / "mine")
+    exported(run, tmp_path / "mine", tmp_path / "mine.onnx", to)
+    if to == "torch-export":
+        return  # It was compared with the policy before it got its name.
+    driver = OnnxDriver(tmp_path / "mine.onnx", threads=1)
+    assert driver.config == policy.config
+    views, speeds = make_views(20, policy.config, seed=5), np.linspace(0, 30, 20).astype(np.float32)
+    expected = full_precision_actions(policy, views, speeds)
+    assert expected.std() > 0.1
+    np.testing.assert_allclose(driver.predict(views, speeds), expected, atol=1e-5 if to == "onnx" else 0.1)
 
 
 def test_the_speed_and_the_frame_both_count_in_an_exported_file(tmp_path, run, policies):
