@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from agents import train
+from agents.learning.material import Material
 from agents.learning.study import Trial, best_of, import_optuna, open_study, sampler, score, trials_of
 from agents.learning.study_picture import draw_study
 from agents.learning.training import Driving
@@ -57,7 +58,7 @@ class Args:
     """The lowest and the highest learning rate to try."""
     pretrained: str = train.Args.pretrained
     """Where backbones' weights begin: see agents.train."""
-    camera: str = train.Args.camera
+    camera: str = "topdown"
     """What it sees: topdown, front, left or right."""
     speed: bool = False
     """Let it know the car's speed too."""
@@ -119,7 +120,7 @@ def _objective(
         words = ", ".join(f"{name.replace('_', ' ')} {_word(value)}" for name, value in options.items())
         console.print(f"Trial {trial.number}: {words}")
         try:
-            training = train.make_training(replace(_train_args(args), out=folder, **options), laps)
+            training = train.make_training(replace(_train_args(args), out=folder, **options), Material.of_laps(laps))
             training.drive = _reporting(training.drive, trial, args.epochs)
             try:
                 driving = training.run(console)

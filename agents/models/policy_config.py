@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import drivesim
+from datasets.frame_fit import FrameFit
 from datasets.schema import ACTIONS
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
@@ -19,6 +20,8 @@ class PolicyConfig:
     Attributes:
         backbone: Name of the network: `pilotnet`, or see `agents.models.backbones`.
         camera: The frames that it takes.
+        fit: How a real camera's pictures were made into such frames, where it learned from such; `None` where the
+            simulator drew them.
         inputs: What it takes: the camera's frame, or `("camera", "speed")`.
         outputs: The action values that it gives, in order.
         vehicle: Parameters of the car that it was trained on.
@@ -33,6 +36,7 @@ class PolicyConfig:
     outputs: tuple[str, ...]
     vehicle: dict[str, Any]
     control_hz: float
+    fit: FrameFit | None = None
     inputs: tuple[str, ...] = ("camera",)
     drivesim_version: str = drivesim.__version__
     training: dict[str, Any] = field(default_factory=dict)
@@ -50,7 +54,8 @@ class PolicyConfig:
             Camera.from_dict(values["camera"]),
             {name: tuple(values[name]) for name in ("inputs", "outputs")},
         )
-        return cls(**{**values, "camera": camera, **lists})
+        fit = values.get("fit")
+        return cls(**{**values, "camera": camera, "fit": fit if fit is None else FrameFit.from_dict(fit), **lists})
 
     def __post_init__(self) -> None:
         """Refuse what no policy can be, with all faults at once."""
