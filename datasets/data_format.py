@@ -119,7 +119,10 @@ def read_sources(paths: Iterable[Path], strict: bool = False) -> tuple[list[Lap]
         DrivesimError: If a path holds nothing that can be read; or under `strict`.
     """
     # What is given twice would be on both sides of what is held out.
-    paths = list({path.resolve(): path for path in map(Path, paths)}.values())
+    places: dict[Path, Path] = {}
+    for path in map(Path, paths):
+        places.setdefault(path.resolve(), path)
+    paths = list(places.values())
     lap_paths = [path for path in paths if holds_laps(path)]
     laps, lost = read_laps(lap_paths, strict) if lap_paths or not paths else ([], [])
     readings = [read_stored(path, strict) for path in paths if path not in lap_paths]

@@ -179,7 +179,7 @@ class _TubFiles:
 
 def _rows(folder: Path, losses: Losses) -> Iterator[Row]:
     """Yield the rows of the records in order, before their pictures are looked at."""
-    paths, deleted = _contents(folder, losses)
+    paths, deleted, promised = _contents(folder, losses)
     position = -1
     images = folder / IMAGES
     for path in paths:
@@ -205,10 +205,12 @@ def _rows(folder: Path, losses: Losses) -> Iterator[Row]:
                     yield row
         except ValueError as error:
             losses.bad(path.name, str(error))
+    if promised > position + 1:
+        losses.note(f"{MANIFEST} counts {promised} records; the catalogs hold {position + 1}")
 
 
-def _contents(folder: Path, losses: Losses) -> tuple[list[Path], set[int]]:
-    """The catalogs in order, and the positions of the records that are deleted."""
+def _contents(folder: Path, losses: Losses) -> tuple[list[Path], set[int], int]:
+    """The catalogs in order, the positions of the records that are deleted, and how many records there should be."""
     try:
         last = _manifest(folder)[4]
         names, deleted = last.get("paths"), last.get("deleted_indexes", [])
@@ -217,7 +219,7 @@ def _contents(folder: Path, losses: Losses) -> tuple[list[Path], set[int]]:
     except ValueError as error:
         found = [(int(match[1]), path) for path in folder.iterdir() if (match := _CATALOG.fullmatch(path.name))]
         losses.bad(MANIFEST, f"the manifest can't be used ({error}): its deletions are unknown")
-        return [path for _, path in sorted(found)], set()
+        return [path for _, path in sorted(found)], set(), 0
     paths = []
     for name in names:
         try:
@@ -227,7 +229,9 @@ def _contents(folder: Path, losses: Losses) -> tuple[list[Path], set[int]]:
     unlisted = {path.name for path in folder.glob("*.catalog") if _CATALOG.fullmatch(path.name)} - {*map(str, names)}
     if unlisted:
         losses.note(f"catalogs that the manifest does not name are not read: {', '.join(sorted(unlisted)[:5])}")
-    return paths, {index for index in deleted if isinstance(index, int)}
+    promised = last.get("current_index")
+    whole = {index for index in deleted if isinstance(index, int)}
+    return paths, whole, promised if isinstance(promised, int) else 0
 
 
 def _manifest(folder: Path) -> list[Any]:

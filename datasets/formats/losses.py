@@ -57,6 +57,11 @@ class Losses:
         """How many records are bad, by reason."""
         return {why: len(names) for why, names in self._bad.items()}
 
+    @property
+    def left_out_counts(self) -> dict[str, int]:
+        """How many records are left out, by reason."""
+        return dict(self._left_out)
+
     def sentences(self) -> Iterator[str]:
         """Yield one sentence a reason, with the names of the first records, and one a remark."""
         for why, names in sorted(self._bad.items(), key=lambda item: -len(item[1])):
