@@ -9,7 +9,12 @@ from datasets.formats.donkeycar import is_tub, read_tub, repair_tub, write_tub
 from datasets.formats.donkeycar_v1 import NAME as TUB_V1
 from datasets.formats.donkeycar_v1 import is_tub_v1, read_tub_v1, repair_tub_v1
 from datasets.formats.drive import Reading, StoredDrive
+from datasets.formats.lerobot import NAME as LEROBOT
+from datasets.formats.lerobot import is_lerobot, read_lerobot
+from datasets.formats.lerobot_writer import repair_lerobot, write_lerobot
 from datasets.formats.losses import Losses
+from datasets.formats.minari import NAME as MINARI
+from datasets.formats.minari import is_minari, read_minari, repair_minari, write_minari
 from datasets.formats.picture_folder import NAME as PICTURES
 from datasets.formats.picture_folder import (
     is_picture_folder,
@@ -19,7 +24,7 @@ from datasets.formats.picture_folder import (
 )
 from datasets.formats.udacity import NAME as UDACITY
 from datasets.formats.udacity import is_udacity, read_udacity, repair_udacity, write_udacity
-from datasets.lap_files import read_laps
+from datasets.lap_files import RECORD_SOME, read_laps
 from datasets.schema import Lap
 from drivesim.errors import DrivesimError
 
@@ -58,6 +63,8 @@ FORMATS = (
     DataFormat(
         PICTURES, is_picture_folder, read_picture_folder, repair_picture_folder, "pictures", write_picture_folder
     ),
+    DataFormat(MINARI, is_minari, read_minari, repair_minari, "minari", write_minari),
+    DataFormat(LEROBOT, is_lerobot, read_lerobot, repair_lerobot, "lerobot", write_lerobot),
 )
 
 
@@ -74,12 +81,12 @@ def format_of(folder: Path) -> DataFormat:
     Raises:
         DrivesimError: If it is in none, or in several.
     """
-    known = ", ".join((LAPS, *(one.name for one in FORMATS)))
+    known = ", ".join(one.name for one in FORMATS)
     if not folder.exists():
-        raise DrivesimError(f"{folder} is not there. Expected a folder of one of these: {known}.")
+        raise DrivesimError(f"{folder} is not there. {RECORD_SOME} {folder}")
     if not folder.is_dir():
         what = "an archive: unpack it first" if folder.suffix.lower() in _ARCHIVES else "a file"
-        raise DrivesimError(f"{folder} is {what}; give the folder that holds the data. Known: {known}.")
+        raise DrivesimError(f"{folder} is {what}; give the folder that holds the data: {LAPS}, {known}.")
     try:
         found = [one for one in FORMATS if one.looks_like(folder)]
         below = [path.name for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
@@ -92,8 +99,13 @@ def format_of(folder: Path) -> DataFormat:
         raise DrivesimError(f"{folder} is {names} at once. Put each into a folder of its own.")
     if found:
         return found[0]
-    hint = f" It holds others: give {', '.join(str(folder / name) for name in below[:5])}." if below else ""
-    raise DrivesimError(f"{folder} holds no data that is known: {known}.{hint}")
+    if below:
+        named = ", ".join(str(folder / name) for name in below[:5])
+        raise DrivesimError(f"{folder} holds folders of data: give {named}.")
+    raise DrivesimError(
+        f"{folder} holds no lap. {RECORD_SOME} {folder}; or give another program's recording, which it is not either: "
+        f"{known}."
+    )
 
 
 def read_stored(folder: Path, strict: bool = False) -> Reading:

@@ -68,4 +68,4 @@ def test_laps_are_checked_and_repaired_too(tmp_path, run):
 def test_what_is_no_recording_exits_with_2(tmp_path, run):
     code, _, complaint = run(check, tmp_path)
     assert code == 2
-    assert "holds no data that is known" in complaint
+    assert "holds no lap" in complaint and "donkeycar tub v2" in complaint

@@ -18,7 +18,16 @@ def laps(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(("to", "size"), [("tub", (120, 160)), ("udacity", (160, 320)), ("pictures", (66, 200))])
+@pytest.mark.parametrize(
+    ("to", "size"),
+    [
+        ("tub", (120, 160)),
+        ("udacity", (160, 320)),
+        ("pictures", (66, 200)),
+        ("minari", (66, 200)),
+        ("lerobot", (66, 200)),
+    ],
+)
 def test_laps_go_out_and_come_back_with_the_very_same_actions(tmp_path, run, laps, to, size):
     before = contents(laps)
     code, said, _ = run(convert, laps, "--to", to, "--out", tmp_path / "out")
