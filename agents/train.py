@@ -162,7 +162,13 @@ def main(args: Args) -> None:
         f"Took {minutes:.0f} min {seconds:.0f} s. Best on {material.judges}: {in_words(best)}. Saved to {args.out}",
         soft_wrap=True,
     )
-    console.print(f"Evaluate it: python -m agents.evaluate --policy {args.out} --tracks 100", soft_wrap=True)
+    if material.readings:
+        console.print(
+            f"Take it to its car: python -m agents.export --policy {args.out} --to onnx --out policy.onnx",
+            soft_wrap=True,
+        )
+    else:
+        console.print(f"Evaluate it: python -m agents.evaluate --policy {args.out} --tracks 100", soft_wrap=True)
 
 
 def make_training(args: Args, material: Material, console: Console | None = None) -> Training:

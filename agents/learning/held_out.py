@@ -64,8 +64,8 @@ class HeldOut:
         The first always does the mean of the drives that are learned from. The second does again what the driver did a
         step before: it knows what no camera shows.
         """
-        drivers = [np.column_stack([drive.steering, drive.pedal]) for drive in learned]
-        mean = np.nanmean(np.concatenate(drivers), axis=0)[: self._fitted.actions.shape[1]]
+        parts = [np.stack([drive.steering, drive.pedal][: self._fitted.actions.shape[1]]) for drive in learned]
+        mean = np.nanmean(np.concatenate(parts, axis=1), axis=1)
         return {
             "always the mean": self._errors(np.broadcast_to(mean, self._fitted.actions.shape)),
             "the driver's last action again": self._errors(np.roll(self._fitted.actions, 1, axis=0)),

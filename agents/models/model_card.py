@@ -19,7 +19,7 @@ def model_card(config: dict[str, Any]) -> str:
         "    python -m agents.evaluate --policy DIR --tracks 100",
         "    python play.py --policy DIR",
         "",
-        "## How it drove the validation tracks that chose it",
+        f"## {_judged(config)}",
         "",
         *[f"- {name}: {value:.4g}" for name, value in driving.items()],
         "",
@@ -30,7 +30,26 @@ def model_card(config: dict[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        "A simulated car on simulated roads. It has seen no other traffic, no obstacles and no real photographs, and "
-        "must not steer a real vehicle on a public road.",
+        _limits(config),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _judged(config: dict[str, Any]) -> str:
+    if "steering_mae" in config["driving"]:
+        return "How far it was from the driver on what was held out, which chose it (mean absolute errors)"
+    return "How it drove the validation tracks that chose it"
+
+
+def _limits(config: dict[str, Any]) -> str:
+    if config["fit"] is None:
+        return (
+            "A simulated car on simulated roads. It has seen no other traffic, no obstacles and no real photographs, "
+            "and must not steer a real vehicle on a public road."
+        )
+    top, right, bottom, left = config["fit"]["crop"]
+    return (
+        f"It learned from recorded pictures, of which {top:.0%} were cut away at the top, {right:.0%} at the right, "
+        f"{bottom:.0%} at the bottom and {left:.0%} at the left; it knows that camera's view alone, and was judged by "
+        "pictures, not by driving. It must not steer a real vehicle on a public road."
+    )
