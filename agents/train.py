@@ -157,9 +157,9 @@ def main(args: Args) -> None:
     started = time.perf_counter()
     best = training.run(console)
     leave_group()
-    minutes, seconds = divmod(time.perf_counter() - started, 60)
+    minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     console.print(
-        f"Took {minutes:.0f} min {seconds:.0f} s. Best on {material.judges}: {in_words(best)}. Saved to {args.out}",
+        f"Took {minutes} min {seconds} s. Best on {material.judges}: {in_words(best)}. Saved to {args.out}",
         soft_wrap=True,
     )
     if material.readings:

@@ -4,10 +4,12 @@ Write laps, or other programs' recordings, in another format: tub (Donkeycar), u
 or lerobot. Laps are drawn through a camera; pictures stay as they are. The folder appears when it is whole.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import tyro
 from rich.console import Console
 from rich.markup import escape
@@ -24,6 +26,9 @@ from drivesim.whole_file import whole_folder
 
 # Height and width of pictures that a format's programs expect, pixels.
 _USUAL_SIZES = {"tub": (120, 160), "udacity": (160, 320)}
+
+# Formats that have a pedal and a speed at every step or at none.
+_ALL_OR_NONE = ("minari", "lerobot")
 
 
 @dataclass
@@ -56,6 +61,8 @@ def main(args: Args) -> None:
     check_new(args.out, args.source)
     drives, sentences = _drives(args, to)
     for sentence in sentences:
+        console.print(f"[yellow]{escape(sentence)}[/yellow]", soft_wrap=True)
+    for sentence in _unknown(to, drives):
         console.print(f"[yellow]{escape(sentence)}[/yellow]", soft_wrap=True)
     steps = sum(map(len, drives))
     write_new(args.out, to, drives, console)
@@ -113,6 +120,19 @@ def _drives(args: Args, to: DataFormat) -> tuple[list[StoredDrive], list[str]]:
     if left_out:
         sentences.append(f"{args.source}: left out {left_out} steps that are marked bad or that a policy drove")
     return drives, sentences
+
+
+def _unknown(to: DataFormat, drives: list[StoredDrive]) -> Iterator[str]:
+    """Yield a sentence for each value that is known of some steps alone, where a format has it for all or for none."""
+    if to.option not in _ALL_OR_NONE:
+        return
+    for name in ("pedal", "speed"):
+        known = np.isfinite(np.concatenate([getattr(drive, name) for drive in drives]))
+        if known.any() and not known.all():
+            yield (
+                f"left out the {name}: it is unknown at {np.count_nonzero(~known)} of {len(known)} steps, and a "
+                f"{to.name} has it at all or at none"
+            )
 
 
 if __name__ == "__main__":

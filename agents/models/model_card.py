@@ -6,11 +6,15 @@ from typing import Any
 def model_card(config: dict[str, Any]) -> str:
     """Write the card of a policy from its configuration."""
     camera, training, driving = config["camera"], config["training"], config["driving"]
-    view = f"from above, {camera['span']} m wide" if camera["span"] else f"ahead, {camera['fov']} degrees wide"
+    view = (
+        f"seen from above, {camera['span']} m wide" if camera["span"] else f"seen ahead, {camera['fov']} degrees wide"
+    )
+    if config["fit"] is not None:
+        view = "made of what a car's own camera saw"
     lines = [
         f"# A drivesim policy: {config['backbone']}",
         "",
-        f"Drives from camera frames: {camera['height']} x {camera['width']} RGB pixels, seen {view}. It gives "
+        f"Drives from camera frames: {camera['height']} x {camera['width']} RGB pixels, {view}. It gives "
         f"{' and '.join(config['outputs'])} in [-1, 1] at {config['control_hz']:g} Hz (steering: -1 full left, +1 full "
         "right).",
         "",

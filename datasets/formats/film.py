@@ -11,7 +11,7 @@ from drivesim.camera import MAX_PIXELS
 from drivesim.errors import DrivesimError
 
 _INSTALL = "pip install 'av>=14'"
-_CODEC, _PIXELS = "libx264", "yuv420p"
+_FORMAT, _CODEC, _PIXELS = "mp4", "libx264", "yuv420p"
 
 # Quality (lower is better), and frames from one that can be sought to the next, as lerobot has them.
 _OPTIONS = {"crf": "18", "g": "2", "preset": "veryfast"}
@@ -40,16 +40,19 @@ class Film:
         if not path.is_file():
             raise ValueError("the film is missing")
         try:
-            with av.open(str(path)) as container:
+            # As a play list a file could name any other.
+            with av.open(str(path), format=_FORMAT) as container:
                 if not container.streams.video:
                     raise ValueError("the film has no pictures")
                 stream = container.streams.video[0]
+                if stream.codec_context is None:
+                    raise ValueError("the film's codec is unknown")
                 self.size = (int(stream.height), int(stream.width))
                 if min(self.size) < 1 or max(self.size) > MAX_PIXELS:
                     raise ValueError(f"the film declares more than {MAX_PIXELS} pixels a side, or none")
                 base = float(stream.time_base or 0)
                 times = [packet.pts * base for packet in container.demux(stream) if packet.pts is not None]
-        except (av.FFmpegError, OSError) as error:
+        except (av.FFmpegError, OSError, AttributeError) as error:
             raise ValueError(f"the film can't be opened ({_short(error)})") from error
         self.times = np.sort(np.array(times, np.float64))
         self._lock = Lock()
@@ -76,7 +79,7 @@ class Film:
         with self._lock:
             try:
                 return [self._picture_at(time, tolerance) for time in times]
-            except (_av().FFmpegError, OSError, StopIteration) as error:
+            except (_av().FFmpegError, OSError, StopIteration, ValueError, AttributeError) as error:
                 self._close()
                 raise DrivesimError(
                     f"{self.path}: the film can't be decoded ({_short(error) or 'it ends too early'}). Copy it anew."
@@ -95,7 +98,7 @@ class Film:
 
     def _seek(self, time: float) -> None:
         if self._container is None:
-            self._container = _av().open(str(self.path))
+            self._container = _av().open(str(self.path), format=_FORMAT)
         stream = self._container.streams.video[0]
         self._container.seek(max(int(time / stream.time_base), 0), stream=stream)
         self._frames = self._container.decode(stream)
@@ -123,7 +126,7 @@ class FilmWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.count = 0
         self._av = av
-        self._container = av.open(str(path), "w")
+        self._container = av.open(str(path), "w", format=_FORMAT)
         self._stream = self._container.add_stream(_CODEC, rate=fps, options=_OPTIONS)
         self._stream.height, self._stream.width = size
         self._stream.pix_fmt = _PIXELS

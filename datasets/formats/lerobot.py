@@ -52,7 +52,7 @@ def read_lerobot(folder: Path, strict: bool = False) -> Reading:
                 tables = {path: read_columns(path, info.columns)}
             rows = tables[path].filter(pc.equal(tables[path]["episode_index"], episode["episode_index"]))
             drive = _drive(folder, info, name, episode, rows, films, losses)
-        except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        except (ValueError, KeyError, TypeError, IndexError, OverflowError, pa.ArrowException) as error:
             if isinstance(error, DrivesimError):
                 raise
             losses.bad(name, " ".join(str(error).split())[:160])
@@ -164,7 +164,7 @@ class _Info:
                 count,
                 state.index("speed") if "speed" in state else None,
             )
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             if isinstance(error, DrivesimError):
                 raise
             raise DrivesimError(f"{path} can't be used ({' '.join(str(error).split())[:120]}). {_WAY_OUT}") from error

@@ -29,7 +29,7 @@ _EPISODE = re.compile(r"episode_(\d+)")
 _INSTALL = "pip install 'minari>=0.5.3' h5py"
 _FASTEST = 200.0
 # What h5py raises for files that are damaged.
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError)
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, IndexError, OverflowError)
 
 
 def is_minari(folder: Path) -> bool:
@@ -59,7 +59,9 @@ def read_minari(folder: Path, strict: bool = False) -> Reading:
                     if isinstance(error, DrivesimError):
                         raise
                     losses.bad(numbered[number], f"the episode can't be read ({_short(error)})")
-    except OSError as error:
+    except _UNREADABLE as error:
+        if isinstance(error, DrivesimError):
+            raise
         raise DrivesimError(f"{folder / _MAIN} can't be read ({_short(error)}). Copy the data set anew.") from error
     if not drives:
         raise losses.nothing_left("Copy the data set anew from where it is whole.")
@@ -188,7 +190,7 @@ def _layout(folder: Path) -> _Layout:
         )
     try:
         boxes = dict(_boxes(json.loads(stated), "observations"))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
         raise DrivesimError(f"{path}: its observation_space makes no sense ({_short(error)}).") from error
     pictures = [name for name, (dtype, shape) in boxes.items() if dtype == "uint8" and len(shape) == 3]
     if not pictures:

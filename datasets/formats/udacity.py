@@ -26,7 +26,8 @@ _MPH = 0.44704  # m/s
 _WAY_OUT = f"Expected {LOG} and, beside it, {IMAGES}/ with its pictures."
 
 # The simulator's names hold the time; drives that are written begin here, and lie this far apart.
-_BEGIN, _APART = datetime(2020, 1, 1, tzinfo=UTC), 5 * JUMP_SECONDS
+_BEGIN, _APART = datetime(2020, 1, 1, 0, 0, 1, tzinfo=UTC), 5 * JUMP_SECONDS
+_THOUSANDTH = timedelta(milliseconds=1)
 
 
 def is_udacity(folder: Path) -> bool:
@@ -70,13 +71,16 @@ def write_udacity(folder: Path, drives: Iterable[StoredDrive], on_step: Callable
     """
     (folder / IMAGES).mkdir()
     count, begin = 0, 0.0
+    before = _BEGIN - _THOUSANDTH
     with _log(folder) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for drive in drives:
             last = 0.0
             for step in steps_of(drive, with_sides=True):
-                moment = _BEGIN + timedelta(seconds=begin + step.time)
+                # Two steps of one thousandth of a second would share a picture.
+                moment = max(_BEGIN + timedelta(seconds=begin + step.time), before + _THOUSANDTH)
+                before = moment
                 stamp = f"{moment:%Y_%m_%d_%H_%M_%S}_{moment.microsecond // 1000:03}"
                 frames = {"center": step.frame, **step.sides}
                 for camera, frame in frames.items():

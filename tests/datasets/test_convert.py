@@ -83,3 +83,11 @@ def test_what_breaks_off_leaves_nothing(tmp_path, run, laps, monkeypatch):
     assert code == 2
     assert "can't be written (No space left on device); nothing is left of it" in complaint
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_pedal_that_is_known_of_some_steps_alone_is_left_out_with_a_word(tmp_path, run):
+    tub = write_tub(tmp_path / "tub", records={3: {"user/throttle": None}})
+    code, said, _ = run(convert, tub, "--to", "lerobot", "--out", tmp_path / "out")
+    assert code == 0
+    assert "left out the pedal: it is unknown at 1 of 30 steps, and a LeRobot data set has it at all or at none" in said
+    assert np.isnan(read_stored(tmp_path / "out").drives[0].pedal).all()

@@ -73,3 +73,11 @@ def test_a_cut_off_film_is_refused(tmp_path):
 def test_odd_sizes_are_refused(tmp_path):
     with pytest.raises(DrivesimError, match="even, got 47 x 96"):
         FilmWriter(tmp_path / "film.mp4", FPS, (47, 96))
+
+
+def test_a_play_list_in_a_films_place_opens_no_other_file(tmp_path):
+    make_film(tmp_path / "film.mp4")
+    for text in ("ffconcat version 1.0\nfile film.mp4\n", "#EXTM3U\n#EXTINF:5,\nfilm.mp4\n"):
+        (tmp_path / "list.mp4").write_text(text)
+        with pytest.raises(ValueError, match="the film can't be opened"):
+            Film(tmp_path / "list.mp4")

@@ -134,3 +134,11 @@ def test_what_is_written_is_read_back_with_the_very_same_actions_and_side_camera
     )
     assert np.abs(left - center).mean() > 1 < np.abs(right - center).mean()
     assert np.abs(center - drives[0].pictures.read([3])[0]).mean() < 4
+
+
+def test_steps_of_one_moment_keep_a_picture_each(tmp_path):
+    drives, _ = drives_of_laps([circle_lap(30)], Camera(width=64, height=32, fov=90.0, pitch=8.0))
+    drives[0].time[10:14] = drives[0].time[10]
+    write_udacity(tmp_path, drives, lambda _: None)
+    assert len([*(tmp_path / "IMG").iterdir()]) == 30
+    assert len(read_udacity(tmp_path, strict=True)) == 30
