@@ -23,6 +23,7 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
+from agents.deployment.reference import keep_reference
 from agents.evaluation.evaluation import quick_check
 from agents.learning.batch_picture import draw_batch
 from agents.learning.distributed import first_decides, join_group, leave_group, rank
@@ -156,6 +157,8 @@ def main(args: Args) -> None:
         console.print(f"Going on at {training.resume()}")
     started = time.perf_counter()
     best = training.run(console)
+    if material.split is not None and rank() == 0:
+        keep_reference(args.out, Policy.load(args.out, args.device), material.split.learned)
     leave_group()
     minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     console.print(
@@ -352,16 +355,7 @@ def _usual_camera(material: Material) -> str:
 def _validation(args: Args, material: Material, policy: Policy, console: Console) -> Callable[[Policy], Driving]:
     """What judges a policy: driving the validation tracks, or the pictures that were held out."""
     if material.split is not None:
-        camera = policy.config.camera
-        held_out = HeldOut(
-            material.split.held_out,
-            camera.height,
-            camera.width,
-            FrameFit(args.crop),
-            args.pedal,
-            args.speed,
-            args.threads,
-        )
+        held_out = HeldOut(material.split.held_out, policy.config, args.threads)
         console.print(f"Held out: {held_out.steps} steps. Without eyes their mean absolute error is")
         for name, errors in held_out.baselines(material.split.learned).items():
             console.print(f"  {in_words(errors).removeprefix('mean absolute error of ')}: {name}")

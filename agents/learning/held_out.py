@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents.frame_driver import FrameDriver
+from agents.models.policy_config import PolicyConfig
 from datasets.formats.drive import StoredDrive
 from datasets.frame_fit import FrameFit
 from datasets.schema import ACTIONS
@@ -23,25 +24,13 @@ class HeldOut:
 
     Args:
         drives: Held out.
-        height: Of the frames.
-        width: Of the frames.
-        fit: How pictures become frames.
-        has_pedal: Whether the pedal is learned too.
-        takes_speed: Whether the policy takes the speed.
+        config: Of the policy: its camera, what it takes and gives, and how pictures become its frames.
         threads: Threads that read.
     """
 
-    def __init__(
-        self,
-        drives: Sequence[StoredDrive],
-        height: int,
-        width: int,
-        fit: FrameFit,
-        has_pedal: bool = False,
-        takes_speed: bool = False,
-        threads: int = 1,
-    ) -> None:
-        usable = [usable_steps(drive, has_pedal, takes_speed) for drive in drives]
+    def __init__(self, drives: Sequence[StoredDrive], config: PolicyConfig, threads: int = 1) -> None:
+        has_pedal, self._takes_speed = len(config.outputs) > 1, config.takes_speed
+        usable = [usable_steps(drive, has_pedal, self._takes_speed) for drive in drives]
         views = [front_view(drive, steps) for drive, steps in zip(drives, usable, strict=True)]
         sizes = [len(view.indices) for view in views]
         # The first step of a stretch has no last action to predict.
@@ -50,8 +39,8 @@ class HeldOut:
         self.steps = int(self._judged.sum())
         if not self.steps:
             raise DrivesimError("data: what is held out has no step that can judge. Record more, or raise --held-out.")
-        self._fitted = fit_views(views, height, width, fit, threads, has_pedal)
-        self._takes_speed = takes_speed
+        camera = config.camera
+        self._fitted = fit_views(views, camera.height, camera.width, config.fit or FrameFit(), threads, has_pedal)
 
     def judge(self, policy: FrameDriver) -> Errors:
         """Return a policy's mean absolute errors: `steering_mae`, and `pedal_mae` where it is learned."""

@@ -3,13 +3,18 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
-from agents import record, train
+from agents import export, record, train
 from agents.deployment.donkeycar_part import DrivesimPilot
+from agents.deployment.frame_statistics import frame_statistics
+from agents.deployment.reference import reference_of
 from agents.policy import Policy
+from datasets.data_format import read_stored
 from datasets.frame_fit import FrameFit
 from drivesim.camera import CAMERAS
+from drivesim.errors import DrivesimError
 from tests.datasets.recordings import picture, write_log, write_tub
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -121,3 +126,41 @@ def test_what_can_not_be_learned_is_refused_and_nothing_written(tmp_path, run, o
     assert code == 2
     assert re.search(complaint, " ".join(said.split()))
     assert not (tmp_path / "policy").exists()
+
+
+def test_what_is_usual_on_the_recordings_is_kept_and_goes_along_when_exported(tmp_path, run):
+    pytest.importorskip("onnxscript")
+    tub = write_tub(tmp_path / "tub", 60)
+    out = tmp_path / "policy"
+    assert run(train, "--data", tub, "--out", out, *TINY)[0] == 0
+    policy = Policy.load(out, "cpu")
+    reference = reference_of(out, policy)
+    (drive,) = read_stored(tub).drives
+    frames = np.array([FrameFit().apply(seen, 66, 200) for seen in drive.pictures.read(range(20))])
+    distances = reference.normality.distance(frame_statistics(frames))
+    assert np.median(distances) < reference.normality.limit
+    # Whatever has another look is told from them.
+    assert (reference.normality.distance(frame_statistics(255 - frames)) > reference.normality.limit).all()
+    file = tmp_path / "policy.onnx"
+    code, said, _ = run(export, "--policy", out, "--to", "onnx", "--out", file, "--data", tub, "--frames", 40)
+    assert (code, "On 40 frames" in said) == (0, True)
+    taken = reference_of(file, policy)
+    assert (taken.normality, taken.distributions) == (reference.normality, reference.distributions)
+    assert taken.policy != reference.policy
+    (out / "reference.json").unlink()
+    with pytest.raises(DrivesimError, match="what is usual for these weights is not there"):
+        reference_of(out, policy)
+
+
+def test_eight_bits_are_fitted_to_recordings_alone(tmp_path, run):
+    pytest.importorskip("onnxscript")
+    tub = write_tub(tmp_path / "tub", 60)
+    out = tmp_path / "policy"
+    assert run(train, "--data", tub, "--out", out, *TINY)[0] == 0
+    code, _, said = run(export, "--policy", out, "--to", "onnx-int8", "--out", tmp_path / "small.onnx")
+    assert (code, "give such recordings with --data" in said) == (2, True)
+    options = ("--out", tmp_path / "small.onnx", "--data", tub, "--frames", 40)
+    assert run(export, "--policy", out, "--to", "onnx-int8", *options)[0] == 0
+    assert DrivesimPilot(tmp_path / "small.onnx").run(picture(5))[0] == pytest.approx(
+        DrivesimPilot(out).run(picture(5))[0], abs=0.1
+    )
