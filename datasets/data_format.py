@@ -103,7 +103,7 @@ def format_of(folder: Path) -> DataFormat:
         named = ", ".join(str(folder / name) for name in below[:5])
         raise DrivesimError(f"{folder} holds folders of data: give {named}.")
     raise DrivesimError(
-        f"{folder} holds no lap. {RECORD_SOME} {folder}; or give another program's recording, which it is not either: "
+        f"{folder} holds no lap. {RECORD_SOME} {folder}; or give a recording of another kind, of which it is none: "
         f"{known}."
     )
 

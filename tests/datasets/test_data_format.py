@@ -32,7 +32,7 @@ def test_a_tub_at_a_repositorys_root_is_found_among_other_files(tmp_path):
 
 def test_another_programs_manifest_is_no_tub(tmp_path):
     (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
-    with pytest.raises(DrivesimError, match=r"holds no lap\. Record some: .* which it is not either: donkeycar tub v2"):
+    with pytest.raises(DrivesimError, match=r"holds no lap\. Record some: .* of which it is none: donkeycar tub v2"):
         format_of(tmp_path)
 
 
