@@ -107,6 +107,8 @@ class Args:
     """Show the roads up to this many times larger or smaller; 1 for as they are."""
     widths: float = Variety.widths
     """Show the roads up to this many times wider besides, and somewhat narrower; 1 for as they are."""
+    recolor: float = Variety.recolor
+    """Share of the samples whose colours are turned at random."""
     crop: tuple[float, float, float, float] = FrameFit.crop
     """Of other programs' pictures: shares to cut away at the top, right, bottom and left, before they are resized."""
     side_correction: float = StoredVariety.side_correction
@@ -228,7 +230,7 @@ def check(args: Args) -> None:
     if not 0 < args.held_out <= 0.5:
         raise DrivesimError(f"--held-out: expected a share above 0 and at most 0.5, got {args.held_out}.")
     FrameFit(args.crop)
-    for name in ("side_correction", "balance", "augment", "averaging", "backbone_rate"):
+    for name in ("side_correction", "balance", "recolor", "augment", "averaging", "backbone_rate"):
         if not 0 <= getattr(args, name) <= 1:
             raise DrivesimError(f"{_option(name)}: expected a number from 0 to 1, got {getattr(args, name)}.")
     if args.freeze and _is_new(args):
@@ -259,7 +261,7 @@ def make_frames(args: Args, material: Material, console: Console) -> Frames:
     if material.laps:
         shift = 0.4 * material.vehicle["width"] if args.shift is None else args.shift
         spread = Spread(lateral=shift, heading=args.turn)
-        variety = Variety(spread, args.mirror, args.looks, args.sizes, args.widths, args.balance)
+        variety = Variety(spread, args.mirror, args.looks, args.sizes, args.widths, args.recolor, args.balance)
         sources.append(RenderedFrames(material.laps, camera, variety, args.threads, args.pedal))
     if material.split is not None:
         with progress_bar(console, "reading pictures") as on_step:

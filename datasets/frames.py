@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from datasets.recolor import Turns, recolor
 from datasets.schema import Lap
 from datasets.views import Line, Spread, line_of
 from drivesim.appearance import Appearance
@@ -45,14 +46,16 @@ class Variety:
         looks: Fewest looks that an epoch shows the laps in; 0 shows them as they were recorded.
         sizes: Roads are made up to this many times larger or smaller; 1 for as they are.
         widths: Roads are made up to this many times wider besides, and somewhat narrower; 1 for as they are.
+        recolor: Share of the samples whose colours are turned at random: see `datasets.recolor`.
         balance: 0 draws steps as often as they were driven, 1 all degrees of steering equally often.
     """
 
     spread: Spread = field(default_factory=Spread)
     mirror: bool = True
     looks: int = 80
-    sizes: float = 1.25
+    sizes: float = 1.6
     widths: float = 2.2
+    recolor: float = 0.5
     balance: float = 0.0
 
 
@@ -165,6 +168,7 @@ class RenderedFrames:
             speeds.append(line.speed[steps])
         textures = [scenes[index].world.texture(self._renderer) for index in of_scene[share]]
         frames = self._renderer.draw(textures, np.concatenate(poses)[share])
+        recolor(frames, Turns.random(len(of_scene), self.variety.recolor, rng).of(share))
         return Batch(
             frames,
             np.concatenate(actions)[share].astype(np.float32),
