@@ -96,7 +96,7 @@ def test_a_training_that_is_killed_ten_times_ends_with_the_same_weights(tmp_path
     subprocess.run(command(laps, tmp_path / "whole", options=longer), check=True, cwd=ROOT, env=environment())
     out, rng, kills = tmp_path / "killed", np.random.default_rng(0), 0
     script = (
-        "import agents.learning.training, agents.train as command\nagents.training._CHECKPOINT_SECONDS = 0.2\n"
+        "import agents.learning.training, agents.train as command\nagents.learning.training._CHECKPOINT_SECONDS = 0.2\n"
         "command.run_command(command.main, command.Args)"
     )
     while True:
