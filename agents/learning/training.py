@@ -16,6 +16,7 @@ from torch import nn
 from agents.learning.checkpoint import NAME, Checkpoint, optimizer_tensors, restore_network, restore_optimizer
 from agents.learning.distributed import first_decides, mean_of, rank, share_of, shared
 from agents.learning.schedule import Plan, set_training
+from agents.learning.score import score
 from agents.models.devices import autocast
 from agents.policy import Policy
 from agents.progress import progress_bar
@@ -131,7 +132,7 @@ class Training:
             policy = Policy(policy.config, self._average, policy.device.type)
         driving = first_decides(lambda: self.drive(policy))
         self._epoch, self._step = self._epoch + 1, 0
-        better = not self.best or _rank(driving) > _rank(self.best)
+        better = not self.best or score(driving) > score(self.best)
         self._since_better = 0 if better else self._since_better + 1
         if better:
             self.best = driving
@@ -290,10 +291,3 @@ def in_words(driving: Driving) -> str:
         return f"autonomy {driving['autonomy']:.3f}  cross-track error {driving['cross_track_error']:.3f} m"
     errors = [f"{name.removesuffix('_mae')} {value:.4f}" for name, value in driving.items()]
     return f"mean absolute error of {', '.join(errors)}"
-
-
-def _rank(driving: Driving) -> tuple[float, ...]:
-    """Autonomy decides; among equals, staying near the line. Where nothing was driven, the held-out error."""
-    if "autonomy" in driving:
-        return driving["autonomy"], -driving["cross_track_error"]
-    return (-sum(driving.values()),)
