@@ -1,7 +1,7 @@
 """Score: the number by which epochs and trials are chosen."""
 
-# An intervention in 800 s, what a training drives after every epoch, weighs as much as 7.5 cm of mean error: a single bend
-# does not make a network that wavers everywhere the better one.
+# An intervention in 800 s, what a training drives after every epoch, weighs as much as 7.5 cm of mean error: a network
+# that wavers everywhere is not the better one for a single bend.
 ERROR_WEIGHT = 0.1
 
 
