@@ -7,7 +7,8 @@ C++ and torch. What was written is read again and compared with the policy, fram
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,21 +18,27 @@ import torch
 from rich.console import Console
 
 import drivesim
+from agents.checksum import checksum_of
 from agents.deployment.deployed import DeployedNetwork, example_inputs, full_precision_actions
 from agents.deployment.onnx_driver import EXPORT_VERSION, METADATA_KEY, OnnxDriver
 from agents.deployment.onnx_files import write_int8_onnx, write_onnx
+from agents.deployment.reference import Reference, reference_path
 from agents.frame_history import Views
 from agents.models.policy_files import read_config
 from agents.policy import Policy
 from agents.provenance import commit
-from agents.road_frames import lap_frames, validation_frames
-from datasets.lap_files import read_laps
+from agents.road_frames import lap_frames, recorded_frames, validation_frames
+from datasets.data_format import read_sources
+from datasets.formats.drive import Reading
 from datasets.schema import Lap
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError, check_name
 from drivesim.whole_file import whole_file
 
 FORMATS = ("onnx", "onnx-int8", "torch-export", "tflite")
+
+# Draws so many frames (B, H, W, 3), and their speeds (B,), by a seed.
+Draw = Callable[[int, int], tuple[Views, np.ndarray]]
 
 # What full precision may differ by from the policy: another order of summation.
 _TOLERANCE = 1e-4
@@ -53,7 +60,7 @@ class Args:
     to: str = "onnx"
     """onnx, onnx-int8 or torch-export; tflite says why not."""
     data: list[Path] = field(default_factory=list)
-    """Folders of laps, or lap files, whose frames it is compared (and calibrated) on; unseen roads if left out."""
+    """Folders of laps or of recordings, whose frames it is compared (and calibrated) on; unseen roads if left out."""
     frames: int = 1000
     """Frames that it is compared with the policy on."""
     seed: int = 0
@@ -75,14 +82,25 @@ def main(args: Args) -> None:
     if args.out.exists():
         raise DrivesimError(f"--out: {args.out} exists already. Choose another name or remove it.")
     policy = Policy.load(args.policy, "cpu")
-    laps = read_laps(args.data)[0] if args.data else []
+    laps, readings, _ = read_sources(args.data) if args.data else ([], [], [])
+    if policy.config.fit is not None and not readings and args.to == "onnx-int8":
+        raise DrivesimError(
+            "--data: this policy learned from recordings, and 8-bit integers are fitted to what it sees: give such "
+            "recordings with --data, or take --to onnx."
+        )
+
+    def frames(count: int, seed: int) -> tuple[Views, np.ndarray]:
+        return _frames(policy, laps, count, seed, readings)
+
     try:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(args.out) as part:
-            _write(part, args, policy, laps)
-            largest, mean = _compare(part, args, policy, laps)
+            _write(part, args, policy, frames)
+            largest, mean = _compare(part, args, policy, frames)
     except OSError as error:
         raise DrivesimError(f"--out: {args.out} can't be written ({error.strerror}). Choose another place.") from error
+    if policy.config.fit is not None:
+        _take_reference(args)
     Console().print(
         f"Wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB). On {args.frames:,} frames its actions differ from "
         f"the policy's by {largest:.1e} at most, {mean:.1e} in the mean.",
@@ -96,13 +114,20 @@ def main(args: Args) -> None:
         )
 
 
-def _write(path: Path, args: Args, policy: Policy, laps: list[Lap]) -> None:
+def _take_reference(args: Args) -> None:
+    """Let what is usual for a policy that learned from recordings go along: no simulated road tells it."""
+    place = reference_path(args.policy)
+    if place.exists():
+        replace(Reference.load(place), policy=checksum_of(args.out)).save(reference_path(args.out))
+
+
+def _write(path: Path, args: Args, policy: Policy, draw: Draw) -> None:
     metadata = {"config": asdict(policy.config), "exported": _provenance(args)}
     if args.to == "onnx":
         write_onnx(path, policy, metadata)
     elif args.to == "onnx-int8":
         # Other frames than those it is compared on.
-        write_int8_onnx(path, policy, metadata, *_frames(policy, laps, _CALIBRATION_FRAMES, args.seed + 1))
+        write_int8_onnx(path, policy, metadata, *draw(_CALIBRATION_FRAMES, args.seed + 1))
     else:
         inputs, shapes = example_inputs(policy)
         program = torch.export.export(DeployedNetwork(policy), inputs, dynamic_shapes=shapes)
@@ -112,13 +137,13 @@ def _write(path: Path, args: Args, policy: Policy, laps: list[Lap]) -> None:
             torch.export.save(program, file, extra_files={f"{METADATA_KEY}.json": json.dumps(metadata)})
 
 
-def _compare(path: Path, args: Args, policy: Policy, laps: list[Lap]) -> tuple[float, float]:
+def _compare(path: Path, args: Args, policy: Policy, draw: Draw) -> tuple[float, float]:
     """Return by how much, at most and in the mean, the actions of a written file differ from the policy's.
 
     Raises:
         DrivesimError: If a file of full precision differs by more than rounding.
     """
-    views, speeds = _frames(policy, laps, args.frames, args.seed)
+    views, speeds = draw(args.frames, args.seed)
     expected = full_precision_actions(policy, views, speeds)
     if args.to == "torch-export":
         actions = _torch_actions(path, policy, views, speeds)
@@ -143,7 +168,11 @@ def _torch_actions(path: Path, policy: Policy, views: Views, speeds: np.ndarray)
         return torch.cat([network(*chunk) for chunk in chunks]).numpy()
 
 
-def _frames(policy: Policy, laps: list[Lap], count: int, seed: int) -> tuple[Views, np.ndarray]:
+def _frames(
+    policy: Policy, laps: list[Lap], count: int, seed: int, readings: Sequence[Reading] = ()
+) -> tuple[Views, np.ndarray]:
+    if readings:
+        return recorded_frames(policy.config, readings, count, seed)
     return lap_frames(policy.config, laps, count, seed) if laps else validation_frames(policy.config, count, seed)
 
 

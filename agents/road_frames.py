@@ -1,4 +1,4 @@
-"""Road frames: what a policy's camera sees, to try the policy on: of unseen roads, or of recorded laps."""
+"""Road frames: what a policy's camera sees, to try it on: of unseen roads, of recorded laps, or of recordings."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,11 @@ from agents.expert import ExpertDriver
 from agents.frame_history import Views
 from agents.models.policy_config import PolicyConfig
 from agents.rollout import Course, drive
+from datasets.formats.drive import Reading
+from datasets.frame_fit import FrameFit
 from datasets.frames import RenderedFrames
 from datasets.schema import Lap
+from datasets.stored_frames import StoredFrames
 from drivesim.render import Renderer
 from drivesim.world import WorldSource
 
@@ -54,6 +57,22 @@ def lap_frames(config: PolicyConfig, laps: Sequence[Lap], count: int, seed: int 
     """Draw what a policy would see on recorded laps, as it does in training. See `validation_frames`."""
     rng = np.random.default_rng(seed)
     source = RenderedFrames(laps, config.cameras, past=config.past, stride=config.stride)
+    return _taken(source, count, rng)
+
+
+def recorded_frames(
+    config: PolicyConfig, readings: Sequence[Reading], count: int, seed: int = 0
+) -> tuple[Views, np.ndarray]:
+    """Take what another program recorded, fitted as the policy learned it. See `validation_frames`."""
+    rng = np.random.default_rng(seed)
+    drives = [drive for reading in readings for drive in reading.drives]
+    camera = config.camera
+    fit = config.fit or FrameFit(keeps_shape=True)
+    source = StoredFrames(drives, camera.height, camera.width, fit, needs_speed=config.takes_speed)
+    return _taken(source, count, rng)
+
+
+def _taken(source: RenderedFrames | StoredFrames, count: int, rng: np.random.Generator) -> tuple[Views, np.ndarray]:
     batches = [*source.epoch(count, min(count, 100), rng)]
     views = zip(*(batch.frames for batch in batches), strict=True)
     return tuple(np.concatenate(frames) for frames in views), np.concatenate([batch.speeds for batch in batches])

@@ -2,7 +2,7 @@
 
 Search for the options of agents.train with which a network drives best: learning rate, augmentation, balance, backbone.
 
-What counts is driving: autonomy on the validation tracks, then staying near the line. A trial that drives worse than
+What counts is driving: autonomy on the validation tracks, and staying near the line. A trial that drives worse than
 half of those before it did after as many epochs is ended early. The study is kept in a file: the same command goes on
 where it was interrupted, and several processes may work on one study at once.
 """
@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from agents import train
-from agents.learning.study import Trial, best_of, import_optuna, open_study, sampler, score, trials_of
+from agents.learning.material import Material
+from agents.learning.score import score
+from agents.learning.study import Trial, best_of, import_optuna, open_study, sampler, trials_of
 from agents.learning.study_picture import draw_study
 from agents.learning.training import Driving
 from agents.models.backbone_files import summary_of
@@ -123,7 +125,7 @@ def _objective(
         words = ", ".join(f"{name.replace('_', ' ')} {_word(value)}" for name, value in options.items())
         console.print(f"Trial {trial.number}: {words}")
         try:
-            training = train.make_training(replace(_train_args(args), out=folder, **options), laps)
+            training = train.make_training(replace(_train_args(args), out=folder, **options), Material.of_laps(laps))
             training.drive = _reporting(training.drive, trial, args.epochs)
             try:
                 driving = training.run(console)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from datasets.recolor import Turns, recolor
 from datasets.schema import Lap
 from datasets.views import Line, Spread, line_of
 from drivesim.appearance import Appearance
@@ -45,14 +46,16 @@ class Variety:
         looks: Fewest looks that an epoch shows the laps in; 0 shows them as they were recorded.
         sizes: Roads are made up to this many times larger or smaller; 1 for as they are.
         widths: Roads are made up to this many times wider besides, and somewhat narrower; 1 for as they are.
+        recolor: Share of the samples whose colours are turned at random: see `datasets.recolor`.
         balance: 0 draws steps as often as they were driven, 1 all degrees of steering equally often.
     """
 
     spread: Spread = field(default_factory=Spread)
     mirror: bool = True
     looks: int = 80
-    sizes: float = 1.25
+    sizes: float = 1.6
     widths: float = 2.2
+    recolor: float = 0.5
     balance: float = 0.0
 
 
@@ -181,6 +184,10 @@ class RenderedFrames:
             # A sample's frames lie behind one another.
             drawn = renderer.draw([each for each in textures for _ in range(1 + self._past)], shown.reshape(-1, 3))
             frames.append(drawn.reshape(*shown.shape[:-1], *drawn.shape[1:]))
+        turns = Turns.random(len(of_scene), self.variety.recolor, rng).of(share)
+        for each in frames:
+            # All that belongs to a sample is turned alike: earlier frames as further rows.
+            recolor(each.reshape(len(each), -1, *each.shape[-2:]), turns)
         return Batch(
             tuple(frames),
             np.concatenate(actions)[share].astype(np.float32),

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from datasets.balance import draw_steps
 from datasets.schema import Lap
 from drivesim.geometry import Floats, to_ego, to_world, wrap_angle
 from drivesim.pursuit import pursuit_curvature
@@ -25,9 +26,6 @@ from drivesim.vehicle import VehicleParams, get_vehicle
 # camera above the car sees no edge.
 NARROWEST = 2.5
 WIDEST = 14.0
-
-# Degrees of steering that balancing makes equal: a straight road, and ever tighter bends.
-_DEGREES = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 # Two steps that lie this many times farther apart than the car drove in between belong to two stretches.
 _JUMP = 3.0
@@ -103,12 +101,7 @@ class Line:
             balance: 0 draws all steps alike, 1 all degrees of steering; in between, some of each.
             rng: Of the choice.
         """
-        if not balance:
-            return rng.integers(len(self), size=count)
-        degrees = np.digitize(np.abs(self.steering), _DEGREES)
-        by_degree = 1.0 / np.bincount(degrees, minlength=len(_DEGREES) + 1)[degrees]
-        shares = balance * by_degree / by_degree.sum() + (1 - balance) / len(self)
-        return rng.choice(len(self), size=count, p=shares)
+        return draw_steps(self.steering, count, balance, rng)
 
     def view(self, steps: np.ndarray, spread: Spread, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw views beside some steps.

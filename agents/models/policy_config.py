@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import drivesim
+from datasets.frame_fit import FrameFit
 from datasets.schema import ACTIONS
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
@@ -22,6 +23,8 @@ class PolicyConfig:
     Attributes:
         backbone: Name of the network: `pilotnet`, or see `agents.models.backbones`.
         cameras: Whose frames it takes, in order.
+        fit: How a real camera's pictures were made into such frames, where it learned from such; `None` where the
+            simulator drew them.
         outputs: The action values that it gives, in order.
         vehicle: Parameters of the car that it was trained on.
         control_hz: Control steps a second that it was trained on.
@@ -38,6 +41,7 @@ class PolicyConfig:
     outputs: tuple[str, ...]
     vehicle: dict[str, Any]
     control_hz: float
+    fit: FrameFit | None = None
     inputs: tuple[str, ...] = ("camera",)
     past: int = 0
     stride: int = 1
@@ -64,13 +68,14 @@ class PolicyConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "PolicyConfig":
         """Rebuild a configuration from its fields, as read from JSON; raises what a wrong type raises."""
-        values = dict(values)
+        values = {"fit": None, **values}
         if "cameras" not in values:
             # Of format 1, which knew a single camera.
             values["cameras"] = [values.pop("camera")]
         cameras = tuple(Camera.from_dict(camera) for camera in values["cameras"])
         lists = {name: tuple(values[name]) for name in ("inputs", "outputs")}
-        return cls(**{**values, "cameras": cameras, **lists})
+        fit = None if values["fit"] is None else FrameFit.from_dict(values["fit"])
+        return cls(**{**values, "cameras": cameras, "fit": fit, **lists})
 
     def __post_init__(self) -> None:
         """Refuse what no policy can be, with all faults at once."""

@@ -2,18 +2,11 @@
 
 import cv2
 import pytest
-import torch
 
 from agents import saliency
 from tests.agents.policies import CAMERA, WIDE, make_policy
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def test_the_command_draws_each_frame_above_its_overlay(tmp_path, run):

@@ -20,7 +20,7 @@ SMALL = Camera(width=32, height=32, span=38.4, mount=(9.6, 0.0, 0.0))
 DESERT = Appearance.preset("desert")
 ON_THE_LINE = Spread(lateral=0.0, heading=0.0)
 NO_SPREAD = Spread(lateral=0.0, heading=0.0, bend=0.0)
-AS_RECORDED = Variety(ON_THE_LINE, mirror=False, looks=0, sizes=1.0, widths=1.0)
+AS_RECORDED = Variety(ON_THE_LINE, mirror=False, looks=0, sizes=1.0, widths=1.0, recolor=0.0)
 
 
 def lap_in(look, steps=200, **columns):
@@ -80,7 +80,7 @@ def test_a_frame_shows_the_recorded_step_whose_label_it_has():
 def test_frames_are_those_that_the_renderer_draws_of_the_views(seen, camera, mirror):
     laps = [lap_in(DESERT), lap_in(Appearance.preset("city"))]
     source = RenderedFrames(
-        laps, get_camera(camera), Variety(Spread(), mirror, looks=4, sizes=1.0, widths=1.0), threads=2
+        laps, get_camera(camera), Variety(Spread(), mirror, looks=4, sizes=1.0, widths=1.0, recolor=0.0), threads=2
     )
     frames, steering = epoch(source)
     mirrored, looks, poses, labels = seen()
@@ -115,7 +115,9 @@ def test_the_mirrored_line_is_seen_as_the_flipped_frames(camera):
 
 @pytest.mark.parametrize("looks", [0, 1, 16])
 def test_half_of_the_samples_are_on_mirrored_roads(seen, looks):
-    source = RenderedFrames([lap_in(DESERT)], SMALL, Variety(Spread(), mirror=True, looks=looks, sizes=1.0, widths=1.0))
+    source = RenderedFrames(
+        [lap_in(DESERT)], SMALL, Variety(Spread(), mirror=True, looks=looks, sizes=1.0, widths=1.0, recolor=0.0)
+    )
     epoch(source, samples=2000)
     mirrored, _, _, labels = seen()
     assert mirrored.mean() == pytest.approx(0.5, abs=0.05)
