@@ -23,6 +23,7 @@ from agents.deployment.deployed import DeployedNetwork, example_inputs, full_pre
 from agents.deployment.onnx_driver import EXPORT_VERSION, METADATA_KEY, OnnxDriver
 from agents.deployment.onnx_files import write_int8_onnx, write_onnx
 from agents.deployment.reference import Reference, reference_path
+from agents.frame_history import Views
 from agents.models.policy_files import read_config
 from agents.policy import Policy
 from agents.provenance import commit
@@ -37,7 +38,7 @@ from drivesim.whole_file import whole_file
 FORMATS = ("onnx", "onnx-int8", "torch-export", "tflite")
 
 # Draws so many frames (B, H, W, 3), and their speeds (B,), by a seed.
-Draw = Callable[[int, int], tuple[np.ndarray, np.ndarray]]
+Draw = Callable[[int, int], tuple[Views, np.ndarray]]
 
 # What full precision may differ by from the policy: another order of summation.
 _TOLERANCE = 1e-4
@@ -88,7 +89,7 @@ def main(args: Args) -> None:
             "recordings with --data, or take --to onnx."
         )
 
-    def frames(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def frames(count: int, seed: int) -> tuple[Views, np.ndarray]:
         return _frames(policy, laps, count, seed, readings)
 
     try:
@@ -142,34 +143,34 @@ def _compare(path: Path, args: Args, policy: Policy, draw: Draw) -> tuple[float,
     Raises:
         DrivesimError: If a file of full precision differs by more than rounding.
     """
-    frames, speeds = draw(args.frames, args.seed)
-    expected = full_precision_actions(policy, frames, speeds)
+    views, speeds = draw(args.frames, args.seed)
+    expected = full_precision_actions(policy, views, speeds)
     if args.to == "torch-export":
-        actions = _torch_actions(path, policy, frames, speeds)
+        actions = _torch_actions(path, policy, views, speeds)
     else:
-        actions = OnnxDriver(path).predict(frames, speeds if policy.config.takes_speed else None)
+        actions = OnnxDriver(path).predict(views, speeds if policy.config.takes_speed else None)
     differences = np.abs(actions - expected)
     largest = float(differences.max())
     if args.to != "onnx-int8" and not largest <= _TOLERANCE:
         raise DrivesimError(
-            f"--to {args.to}: on {len(frames)} frames the written file differs from the policy by {largest:.1e}, more "
+            f"--to {args.to}: on {len(speeds)} frames the written file differs from the policy by {largest:.1e}, more "
             f"than {_TOLERANCE:.0e}; it was removed. Try another version of torch or onnxruntime."
         )
     return largest, float(differences.mean())
 
 
-def _torch_actions(path: Path, policy: Policy, frames: np.ndarray, speeds: np.ndarray) -> np.ndarray:
+def _torch_actions(path: Path, policy: Policy, views: Views, speeds: np.ndarray) -> np.ndarray:
     with path.open("rb") as file:
         network = torch.export.load(file).module()
-    inputs = (torch.from_numpy(frames), torch.from_numpy(speeds))
+    given = (*views, speeds) if policy.config.takes_speed else views
     with torch.inference_mode():
-        chunks = zip(*(values.split(128) for values in inputs[: len(policy.config.inputs)]), strict=True)
+        chunks = zip(*(torch.from_numpy(values).split(128) for values in given), strict=True)
         return torch.cat([network(*chunk) for chunk in chunks]).numpy()
 
 
 def _frames(
     policy: Policy, laps: list[Lap], count: int, seed: int, readings: Sequence[Reading] = ()
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Views, np.ndarray]:
     if readings:
         return recorded_frames(policy.config, readings, count, seed)
     return lap_frames(policy.config, laps, count, seed) if laps else validation_frames(policy.config, count, seed)

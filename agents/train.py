@@ -14,7 +14,7 @@ if nothing had happened. On several processes or machines:
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,8 @@ from agents.learning.training import Driving, Logger, Training, in_words, overfi
 from agents.models.backbone_files import load_features, summary_of
 from agents.models.backbones import CIFAR_CNN
 from agents.models.devices import choose_device
-from agents.models.networks import PILOTNET, BackboneNetwork, build_network
-from agents.models.policy_config import INPUTS, PolicyConfig
+from agents.models.networks import PILOTNET, network_of
+from agents.models.policy_config import INPUTS, LONGEST_STRIDE, MOST_PAST, PolicyConfig
 from agents.policy import Policy
 from agents.progress import progress_bar
 from agents.provenance import commit
@@ -67,8 +67,13 @@ class Args:
     and cifar-cnn's are without such a folder."""
     freeze: bool = False
     """Leave the backbone as it is and train the head alone."""
-    camera: str | None = None
-    """What it sees: topdown, front, left or right; topdown if left out, and front for other programs' recordings."""
+    camera: list[str] = field(default_factory=list)
+    """What it sees: topdown, front, left or right, or several of them at once; topdown if left out, and front for other
+    programs' recordings."""
+    past: int = 0
+    """Earlier frames that it sees beside the newest."""
+    stride: int = 1
+    """Control steps from one of these to the next."""
     speed: bool = False
     """Let it know the car's speed too."""
     pedal: bool = False
@@ -179,7 +184,7 @@ def main(args: Args) -> None:
 def make_training(args: Args, material: Material, console: Console | None = None) -> Training:
     """Make the training that the options ask for, and its folder."""
     console = console or Console(quiet=True)
-    material.check(args.pedal, args.speed)
+    material.check(args.pedal, args.speed, len(args.camera), args.past)
     frames, policy = make_frames(args, material, console), make_policy(args, material)
     first_decides(lambda: args.out.mkdir(parents=True, exist_ok=True))
     return Training(
@@ -213,6 +218,11 @@ def check(args: Args) -> None:
         check_name("--pretrained", args.pretrained, ["imagenet", "none", "a folder made by agents.pretrain"])
     else:
         summary_of(folder, args.backbone)
+    for name, least, most in (("past", 0, MOST_PAST), ("stride", 1, LONGEST_STRIDE)):
+        if not least <= getattr(args, name) <= most:
+            raise DrivesimError(f"{_option(name)}: expected {least} to {most}, got {getattr(args, name)}.")
+    if len(set(args.camera)) < len(args.camera):
+        raise DrivesimError(f"--camera: expected cameras, each once, got {' '.join(args.camera)}.")
     for name in ("sizes", "widths"):
         if not 1 <= getattr(args, name) <= 4:
             raise DrivesimError(f"{_option(name)}: expected a number from 1 to 4, got {getattr(args, name)}.")
@@ -256,20 +266,21 @@ def _option(name: str) -> str:
 
 def make_frames(args: Args, material: Material, console: Console) -> Frames:
     """Make the source of batches that the options ask for."""
-    camera = _camera(args, material)
+    cameras = _cameras(args, material)
     sources: list[Frames] = []
     if material.laps:
         shift = 0.4 * material.vehicle["width"] if args.shift is None else args.shift
         spread = Spread(lateral=shift, heading=args.turn)
         variety = Variety(spread, args.mirror, args.looks, args.sizes, args.widths, args.recolor, args.balance)
-        sources.append(RenderedFrames(material.laps, camera, variety, args.threads, args.pedal))
+        options = (variety, args.threads, args.pedal, args.past, args.stride)
+        sources.append(RenderedFrames(material.laps, cameras, *options))
     if material.split is not None:
         with progress_bar(console, "reading pictures") as on_step:
             sources.append(
                 StoredFrames(
                     material.split.learned,
-                    camera.height,
-                    camera.width,
+                    cameras[0].height,
+                    cameras[0].width,
                     FrameFit(args.crop),
                     StoredVariety(args.mirror, args.balance, args.side_correction),
                     args.threads,
@@ -283,12 +294,13 @@ def make_frames(args: Args, material: Material, console: Console) -> Frames:
 
 def make_policy(args: Args, material: Material) -> Policy:
     """Make the policy that the options ask for, with the weights that it begins with."""
-    camera = _camera(args, material)
     config = PolicyConfig(
         backbone=args.backbone,
-        camera=camera,
+        cameras=_cameras(args, material),
         fit=FrameFit(args.crop) if material.readings else None,
         inputs=INPUTS if args.speed else INPUTS[:1],
+        past=args.past,
+        stride=args.stride,
         outputs=ACTIONS if args.pedal else ACTIONS[:1],
         vehicle=material.vehicle,
         control_hz=material.control_hz,
@@ -298,17 +310,10 @@ def make_policy(args: Args, material: Material) -> Policy:
     # A training that goes on brings its weights along.
     begins = not _is_new(args) and not args.resume
     folder = pretrained_folder(args)
-    network = build_network(
-        args.backbone,
-        camera.height,
-        camera.width,
-        len(config.outputs),
-        config.takes_speed,
-        imagenet=begins and folder is None,
-    )
+    network = network_of(config, imagenet=begins and folder is None)
     if begins and folder is not None:
-        assert isinstance(network, BackboneNetwork)
-        load_features(folder, network.features)
+        for tower in network.towers:
+            load_features(folder, tower)
     return Policy(config, network, args.device)
 
 
@@ -341,13 +346,13 @@ def _options(args: Args, material: Material) -> dict[str, Any]:
     if not material.readings:
         left_out += ["crop", "side_correction", "held_out"]
     options = {name: value for name, value in asdict(args).items() if name not in left_out}
-    options["camera"] = args.camera or _usual_camera(material)
+    options["camera"] = args.camera or [_usual_camera(material)]
     folder = pretrained_folder(args)
     return options if folder is None else options | {"pretrained": summary_of(folder, args.backbone)}
 
 
-def _camera(args: Args, material: Material) -> Camera:
-    return get_camera(args.camera or _usual_camera(material))
+def _cameras(args: Args, material: Material) -> tuple[Camera, ...]:
+    return tuple(get_camera(name) for name in args.camera or [_usual_camera(material)])
 
 
 def _usual_camera(material: Material) -> str:
@@ -378,7 +383,7 @@ def _look(args: Args, frames: Frames, policy: Policy, console: Console) -> None:
     augment = Augment(args.augment) if args.augment else None
     if args.show_batch is not None:
         inputs, wanted = to_tensors(batch, policy, augment, args.seed)
-        draw_batch(inputs[0], wanted, args.show_batch)
+        draw_batch(inputs[: len(policy.config.cameras)], wanted, args.show_batch)
         console.print(f"Drew 64 samples into {args.show_batch}", soft_wrap=True)
     if args.overfit_batch:
         first, last = overfit(policy, batch, args.learning_rate)

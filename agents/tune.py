@@ -59,8 +59,12 @@ class Args:
     """The lowest and the highest learning rate to try."""
     pretrained: str = train.Args.pretrained
     """Where backbones' weights begin: see agents.train."""
-    camera: str = "topdown"
-    """What it sees: topdown, front, left or right."""
+    camera: list[str] = field(default_factory=lambda: ["topdown"])
+    """What it sees: topdown, front, left or right; or several of them at once."""
+    past: int = train.Args.past
+    """Earlier frames that it sees beside the newest."""
+    stride: int = train.Args.stride
+    """Control steps from one of these to the next."""
     speed: bool = False
     """Let it know the car's speed too."""
     pedal: bool = False
@@ -236,15 +240,18 @@ def _report(args: Args, trials: Sequence[Trial], console: Console) -> None:
 
 def _command(args: Args, best: Trial) -> str:
     """Return the command line that trains a trial again."""
+    usual = train.Args(data=[], out=Path("best"))
     wanted = replace(_train_args(args), out=Path("best"), **best.options)
     words = ["python", "-m", "agents.train", "--data", *map(str, args.data), "--out", "best"]
     for option in fields(train.Args):
         value = getattr(wanted, option.name)
-        if option.name in ("data", "out") or value == option.default:
+        if option.name in ("data", "out") or value == getattr(usual, option.name):
             continue
         name = option.name.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{name}" if value else f"--no-{name}")
+        elif isinstance(value, list):
+            words += [f"--{name}", *value]
         else:
             words += [f"--{name}", str(value)]
     return shlex.join(words)

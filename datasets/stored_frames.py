@@ -139,7 +139,7 @@ class StoredFrames:
         frames, actions = fitted.frames[chosen], fitted.actions[chosen]
         frames[mirrored] = frames[mirrored, :, ::-1]
         actions[mirrored, 0] *= -1
-        return Batch(frames, actions.astype(np.float32), fitted.speeds[chosen].astype(np.float32))
+        return Batch((frames,), actions.astype(np.float32), fitted.speeds[chosen].astype(np.float32))
 
 
 class MixedFrames:
@@ -170,7 +170,13 @@ class MixedFrames:
         # Each process takes a share of every batch: shuffled, so that none gets one source alone.
         order = np.random.default_rng(rng.integers(2**63)).permutation(batch_size)[share or slice(None)]
         for parts in zip(*epochs, strict=True):
-            yield Batch(*(np.concatenate(values)[order] for values in zip(*parts, strict=True)))
+            frames, actions, speeds = zip(*parts, strict=True)
+            views = zip(*frames, strict=True)
+            yield Batch(
+                tuple(np.concatenate(view)[order] for view in views),
+                np.concatenate(actions)[order],
+                np.concatenate(speeds)[order],
+            )
 
     def _sizes(self, batch_size: int) -> list[int]:
         """Samples of a batch from each source."""

@@ -11,8 +11,9 @@ In the car's `manage.py`, with this project's folder on `PYTHONPATH`, in place o
         run_condition="run_pilot",
     )
 
-A policy that takes the speed takes it as second input, such as `enc/speed`, in m/s. On the car's computer export the
-policy first (`python -m agents.export`): an .onnx file needs no torch.
+A policy that takes the speed takes it as second input, such as `enc/speed`, in m/s. One that takes past frames
+remembers them, and expects to be called at its control rate; one that takes several cameras is refused. On the car's
+computer export the policy first (`python -m agents.export`): an .onnx file needs no torch.
 """
 
 from pathlib import Path
@@ -57,13 +58,17 @@ class DrivesimPilot:
         if crop is not None and (len(crop) != 4 or min(crop) < 0):
             raise DrivesimError(f"crop: expected pixels at the top, right, bottom and left, got {crop}.")
         self.driver = policy if isinstance(policy, FrameDriver) else load_frame_driver(policy, threads=threads)
+        cameras = len(self.driver.config.cameras)
+        if cameras > 1:
+            raise DrivesimError(
+                f"policy: it takes {cameras} cameras, and a Donkeycar has one. Train one for one camera."
+            )
         self.throttle, self.crop = throttle, crop
         self._is_running = True
         # The first pass of a network takes longer: better before the car moves.
-        camera = self.driver.camera
-        self.driver.predict(
-            np.zeros((1, camera.height, camera.width, 3), np.uint8), np.zeros(1) if self._takes_speed else None
-        )
+        (shape,) = self.driver.config.frame_shapes
+        self.driver.predict(np.zeros((1, *shape), np.uint8), np.zeros(1) if self._takes_speed else None)
+        self._history = self.driver.new_history()
 
     @property
     def _takes_speed(self) -> bool:
@@ -87,7 +92,7 @@ class DrivesimPilot:
             )
         frame = self._fit(image_arr)
         speeds = np.array([speed], np.float64) if self._takes_speed else None
-        action = self.driver.predict(frame[None], speeds)[0]
+        action = self.driver.predict(self._history.push([frame[None]]), speeds)[0]
         return float(action[0]), float(action[1]) if len(action) > 1 else self.throttle
 
     def _fit(self, image: np.ndarray) -> np.ndarray:

@@ -134,7 +134,7 @@ def make_reference(
     """Let a policy drive, and describe what it sees and does. See `reference_of`."""
     worlds = WorldSource(range(_FIRST_SEED, _FIRST_SEED + roads), "mixed", "validation").all()
     course = Course.made_for(driver.config, put_back_beyond=1.0, time_limit=WINDOW)
-    at_once = _FROM_ABOVE if driver.camera.looks_down else _AHEAD
+    at_once = _FROM_ABOVE if all(camera.looks_down for camera in driver.config.cameras) else _AHEAD
     values: list[Floats] = []
     while worlds:
         batch, worlds = worlds[:at_once], worlds[at_once:]
@@ -198,6 +198,9 @@ class _Watched:
             self._rows.append((cars, np.column_stack([statistics, actions])))
         self._steps += 1
         return actions
+
+    def forget(self, env: DriveVectorEnv, cars: np.ndarray) -> None:
+        self._driver.forget(env, cars)
 
     def of_each_car(self) -> list[Floats]:
         """Return (T, statistics and actions) of each car."""

@@ -111,12 +111,17 @@ class Material:
             "recordings": formats,
         }
 
-    def check(self, has_pedal: bool, takes_speed: bool) -> None:
+    def check(self, has_pedal: bool, takes_speed: bool, cameras: int = 1, past: int = 0) -> None:
         """Refuse to learn what a recording doesn't hold.
 
         Raises:
             DrivesimError: Naming the recording and what it lacks.
         """
+        if self.readings and (cameras > 1 or past):
+            raise DrivesimError(
+                f"{'--past' if past else '--camera'}: other programs' recordings are learned from one frame of one "
+                "camera at a time. Leave it out, or train on laps alone."
+            )
         for reading in self.readings:
             for wanted, option, what in ((has_pedal, "--pedal", "a pedal"), (takes_speed, "--speed", "a speed")):
                 usable = sum(

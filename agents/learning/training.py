@@ -249,17 +249,22 @@ def to_tensors(
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
     """Return the very tensors that enter a policy's network, and the wanted actions (B, A).
 
+    A sample's frames, past ones and those of all cameras, are changed by the same light and weather.
+
     Args:
         batch: Samples.
         policy: Whose network.
         augment: Changes the frames.
         seed: Of the changes.
     """
-    # NHWC memory seen as NCHW: channels_last without a copy.
-    frames = torch.from_numpy(batch.frames).permute(0, 3, 1, 2)
-    if augment is not None:
-        frames = augment(frames, seed)
-    inputs = [frames.to(policy.device)]
+    inputs = []
+    for frames in map(torch.from_numpy, batch.frames):
+        if augment is not None:
+            # One tall picture of all of a sample's frames.
+            tall = frames.flatten(1, -3).movedim(-1, -3)
+            frames = augment(tall, seed).movedim(-3, -1).reshape(frames.shape)
+        # Colours last in memory and first in order: channels_last without a copy.
+        inputs.append(frames.movedim(-1, -3).to(policy.device))
     if policy.config.takes_speed:
         inputs.append(torch.from_numpy(batch.speeds).to(policy.device))
     return inputs, torch.from_numpy(batch.actions).to(policy.device)

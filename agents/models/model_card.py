@@ -5,18 +5,18 @@ from typing import Any
 
 def model_card(config: dict[str, Any]) -> str:
     """Write the card of a policy from its configuration."""
-    camera, training, driving = config["camera"], config["training"], config["driving"]
-    view = (
-        f"seen from above, {camera['span']} m wide" if camera["span"] else f"seen ahead, {camera['fov']} degrees wide"
-    )
+    training, driving = config["training"], config["driving"]
+    views = " and ".join(_view(camera) for camera in config["cameras"])
     if config["fit"] is not None:
-        view = "made of what a car's own camera saw"
+        views += ", made of what a car's own camera saw"
+    past, period = config["past"], config["stride"] / config["control_hz"]
+    times = f", each with {past} earlier ones, {period:.2g} s apart" if past else ""
+    speed = " It takes the car's speed too." if "speed" in config["inputs"] else ""
     lines = [
         f"# A drivesim policy: {config['backbone']}",
         "",
-        f"Drives from camera frames: {camera['height']} x {camera['width']} RGB pixels, {view}. It gives "
-        f"{' and '.join(config['outputs'])} in [-1, 1] at {config['control_hz']:g} Hz (steering: -1 full left, +1 full "
-        "right).",
+        f"Drives from camera frames: {views}{times}.{speed} It gives {' and '.join(config['outputs'])} in [-1, 1] at "
+        f"{config['control_hz']:g} Hz (steering: -1 full left, +1 full right).",
         "",
         "## Use",
         "",
@@ -37,6 +37,11 @@ def model_card(config: dict[str, Any]) -> str:
         _limits(config),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _view(camera: dict[str, Any]) -> str:
+    view = f"from above, {camera['span']} m wide" if camera["span"] else f"ahead, {camera['fov']} degrees wide"
+    return f"{camera['height']} x {camera['width']} RGB pixels, seen {view}"
 
 
 def _judged(config: dict[str, Any]) -> str:

@@ -57,7 +57,8 @@ def test_items_are_those_of_rendered_frames():
     ours = batches(StoredFrames([make_drive()], 6, 10))[0]
     theirs = batches(RenderedFrames([circle_lap()], Camera(10, 6, span=20.0)))[0]
     assert isinstance(ours, Batch)
-    for mine, rendered in zip(ours, theirs, strict=True):
+    assert [each.shape for each in ours.frames] == [each.shape for each in theirs.frames] == [(40, 6, 10, 3)]
+    for mine, rendered in zip((*ours.frames, *ours[1:]), (*theirs.frames, *theirs[1:]), strict=True):
         assert (mine.shape, mine.dtype) == (rendered.shape, rendered.dtype)
 
 
@@ -66,7 +67,7 @@ def test_every_frame_comes_with_its_own_action_and_speed():
     assert len(frames) == 40
     seen = set()
     for batch in batches(frames):
-        numbers = batch.frames[:, 0, 0, 0]
+        numbers = batch.frames[0][:, 0, 0, 0]
         seen |= {*numbers.tolist()}
         np.testing.assert_array_equal(batch.actions[:, 0], (numbers / 100).astype(np.float32))
         np.testing.assert_array_equal(batch.speeds, np.where(numbers < 20, np.nan, numbers - 20.0).astype(np.float32))
@@ -76,8 +77,8 @@ def test_every_frame_comes_with_its_own_action_and_speed():
 def test_half_of_the_samples_are_mirrored_with_their_steering():
     drive = make_drive(40, steering=np.full(40, 0.5), pedal=np.full(40, 0.25))
     batch = batches(StoredFrames([drive], 12, 20, has_pedal=True), 1000, 1000)[0]
-    is_mirrored = batch.frames[:, 0, 9, 0] < batch.frames[:, 0, 0, 0]
-    is_mirrored |= batch.frames[:, 0, 0, 0] > batch.frames[:, 0, 1, 0]
+    is_mirrored = batch.frames[0][:, 0, 9, 0] < batch.frames[0][:, 0, 0, 0]
+    is_mirrored |= batch.frames[0][:, 0, 0, 0] > batch.frames[0][:, 0, 1, 0]
     assert 400 < is_mirrored.sum() < 600
     np.testing.assert_array_equal(batch.actions[:, 0], np.where(is_mirrored, -0.5, 0.5).astype(np.float32))
     assert set(batch.actions[:, 1]) == {0.25}
@@ -102,7 +103,7 @@ def test_cameras_beside_are_steered_back_towards_the_line():
     frames = StoredFrames([drive], 12, 20, variety=StoredVariety(mirror=False, side_correction=0.2))
     assert (len(frames), frames.views) == (20, 40)
     for batch in batches(frames):
-        numbers = batch.frames[:, 0, 0, 0].astype(int)
+        numbers = batch.frames[0][:, 0, 0, 0].astype(int)
         step = np.where(numbers >= 150, numbers - 150, np.where(numbers >= 100, numbers - 100, numbers))
         correction = np.where(numbers >= 150, -0.2, np.where(numbers >= 100, 0.2, 0.0))
         expected = np.clip(drive.steering[step] + correction, -1, 1)
@@ -113,7 +114,7 @@ def test_cameras_beside_are_steered_back_towards_the_line():
 def test_pictures_of_any_size_are_fitted():
     drives = [make_drive(10), make_drive(10, 50, size=(31, 17))]
     batch = batches(StoredFrames(drives, 8, 16, FrameFit((0.5, 0, 0, 0)), PLAIN))[0]
-    assert batch.frames.shape[1:] == (8, 16, 3)
+    assert batch.frames[0].shape[1:] == (8, 16, 3)
 
 
 def test_steps_without_what_is_to_be_learned_are_left_out():
@@ -130,7 +131,7 @@ def same(ours, theirs):
     return len(ours) == len(theirs) and all(
         np.array_equal(a, b, equal_nan=True)
         for mine, other in zip(ours, theirs, strict=True)
-        for a, b in zip(mine, other, strict=True)
+        for a, b in zip((*mine.frames, *mine[1:]), (*other.frames, *other[1:]), strict=True)
     )
 
 
@@ -143,7 +144,8 @@ def test_batches_are_repeated_by_their_seed_skipped_and_shared():
         assert same(batches(frames), whole)
         assert not same(batches(frames, seed=1), whole)
         assert same(batches(frames, skip=7), whole[7:])
-        shared = [Batch(*(values[10:20] for values in batch)) for batch in whole]
+        part = slice(10, 20)
+        shared = [Batch((batch.frames[0][part],), batch.actions[part], batch.speeds[part]) for batch in whole]
         assert same(batches(frames, share=slice(10, 20)), shared)
 
 
