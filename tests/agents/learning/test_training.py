@@ -220,8 +220,8 @@ def test_the_tensors_that_enter_a_network_are_the_batchs_own(laps):
 def test_past_frames_and_other_cameras_are_seen_in_the_same_light_as_the_newest(laps):
     cameras = ["topdown", "front"]
     args = train.Args(data=[laps], out=Path("unused"), device="cpu", camera=cameras, past=2, looks=2, threads=1)
-    recorded, _ = read_laps([laps])
-    policy, frames = train._policy(args, recorded), train._frames(args, recorded)
+    material = Material.of_laps(read_laps([laps])[0])
+    policy, frames = train.make_policy(args, material), train.make_frames(args, material, Console(quiet=True))
     batch = next(iter(frames.epoch(32, 32, np.random.default_rng(0))))
     plain, _ = to_tensors(batch, policy, None, 0)
     bright, _ = to_tensors(batch, policy, Augment(0.5), 0)
