@@ -7,7 +7,7 @@ frames by a torch DataLoader with 2 workers. Then train with each, and say what 
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -171,7 +171,7 @@ def _input_turns(args: Args, laps: list[Lap], folder: Path, console: Console) ->
     rates: dict[str, list[float]] = {"rendered (frames/s)": [], "decoded from JPEG (frames/s)": []}
     for turn in range(args.rounds):
         rng = np.random.default_rng(1 + turn)
-        sources = (source.epoch(args.samples, args.batch_size, rng), loader)
+        sources: tuple[Iterable[Any], ...] = (source.epoch(args.samples, args.batch_size, rng), loader)
         for name, batches in zip(rates, sources, strict=True):
             started = time.perf_counter()
             count = sum(len(batch[1]) for batch in batches)
