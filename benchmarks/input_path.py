@@ -45,7 +45,9 @@ class Args:
     batch_size: int = 128
     """Frames to a batch."""
     rounds: int = 3
-    """Turns; the medians count."""
+    """Turns of drawing and decoding an epoch; the medians count."""
+    training_rounds: int = 3
+    """Turns of training an epoch, which takes much longer."""
     camera: str = "topdown"
     """What is drawn: topdown, front, left or right."""
     json: Path | None = None
@@ -54,7 +56,7 @@ class Args:
 
 def main(args: Args) -> None:
     """Measure and print."""
-    for name in ("samples", "batch_size", "rounds"):
+    for name in ("samples", "batch_size", "rounds", "training_rounds"):
         if getattr(args, name) < 1:
             raise DrivesimError(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(args, name)}.")
     if args.samples < args.batch_size:
@@ -188,7 +190,7 @@ def _training_turns(args: Args, laps: list[Lap], folder: Path, console: Console)
         "training, batches ready (s)": [],
         "waiting (s)": [],
     }
-    for turn in range(args.rounds):
+    for turn in range(args.training_rounds):
         options: dict[str, Any] = {"epochs": 1, "samples": args.samples, "batch_size": args.batch_size, "device": "cpu"}
         common = train.Args(data=[], out=folder, camera=[args.camera], seed=turn, threads=_WORKERS, **options)
         rendered = TimedFrames(train.make_frames(common, material, console))

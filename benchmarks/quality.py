@@ -6,13 +6,14 @@ the recorded look, in colours never seen and with corrupted frames; and what shi
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from agents import train
+from agents.provenance import command_line
 from benchmarks.machine import about_this_run
 from benchmarks.quality_cells import CORRUPTIONS, SEVERITY, Size, ablation, curve, measured
 from benchmarks.quality_tables import draw_curve, markdown
@@ -87,9 +88,10 @@ def _write(folder: Path, results: list[dict[str, Any]], args: Args) -> None:
     there = {result["cell"]["group"] for result in results}
     sections = [f"## {title}\n\n{markdown(results, group)}\n" for group, title in _GROUPS.items() if group in there]
     size = results[0]["size"]
-    title, option = ("Driving against seconds driven", " --curve") if args.curve else ("What helps", "")
+    title = "Driving against seconds driven" if args.curve else "What helps"
+    command = command_line("benchmarks.quality", replace(args, out=Args.out, docs=None))
     head = (
-        f"# {title}\n\n{about['machine']}; `python -m benchmarks.quality{option}`; {size['tracks']} unseen roads, "
+        f"# {title}\n\n{about['machine']}; `{command}`; {size['tracks']} unseen roads, "
         f"{args.seeds} seeds, mean and 95% interval (Student's t over seeds)."
         f"{'' if args.curve else _corruptions(size)}\n"
     )

@@ -78,7 +78,7 @@ def draw_curve(results: Sequence[dict[str, Any]], path: Path) -> None:
     axis.set_xticks([*SECONDS.values()], [*SECONDS])
     axis.minorticks_off()
     axis.set_ylim(0, 1.02)
-    axis.set_xlabel("driven by hand, as people drive")
+    axis.set_xlabel("driven by the human-like driver, on roads of their own")
     axis.set_ylabel("on 100 unseen roads" if not results else f"on {results[0]['size']['tracks']} unseen roads")
     axis.grid(alpha=0.3)
     axis.legend(loc="lower right")

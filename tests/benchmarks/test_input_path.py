@@ -52,7 +52,8 @@ def test_a_short_run_prints_and_writes_every_figure(tmp_path, run, one_torch_thr
     lap = circle_lap()
     with LapWriter(tmp_path / "laps", lap.info) as writer:
         writer.extend(lap.columns)
-    options = ("--samples", 64, "--batch-size", 16, "--rounds", 2, "--json", tmp_path / "i.json")
+    rounds = ("--rounds", 2, "--training-rounds", 2)
+    options = (*rounds, "--samples", 64, "--batch-size", 16, "--json", tmp_path / "i.json")
     started = time.perf_counter()
     code, said, wrong = run(input_path, "--data", tmp_path / "laps", *options)
     taken = time.perf_counter() - started

@@ -73,6 +73,7 @@ def test_the_ablation_is_measured_kept_and_not_measured_again(tmp_path, run, lit
     assert code == 0, wrong
     report = json.loads((docs / "quality.json").read_text())
     assert report["machine"] in said
+    assert "`python -m benchmarks.quality --seeds 1 --quick`" in said
     for result in report["cells"]:
         assert list(result["results"]) == ["same look", "unseen palette", "corrupted frames"]
         assert all(0 <= values["autonomy"] <= 1 for values in result["results"].values())
