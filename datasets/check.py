@@ -40,7 +40,7 @@ def main(args: Args) -> int:
     """Check."""
     console = Console(highlight=False)
     if args.fix is not None:
-        check_new(args.fix, args.folder)
+        check_new(args.fix, args.folder, "--fix")
     if holds_laps(args.folder):
         return _check_laps(args, console)
     data_format = format_of(args.folder)

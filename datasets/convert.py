@@ -90,16 +90,21 @@ def write_new(out: Path, to: DataFormat, drives: list[StoredDrive], console: Con
             ) from error
 
 
-def check_new(out: Path, source: Path) -> None:
+def check_new(out: Path, source: Path, option: str = "--out") -> None:
     """Refuse a folder to write that is there, or that would lie in what is read.
+
+    Args:
+        out: The folder to write.
+        source: What is read.
+        option: That named `out`.
 
     Raises:
         DrivesimError: Saying which.
     """
     if out.exists() or out.is_symlink():
-        raise DrivesimError(f"--out: {out} exists. Choose a folder that does not.")
+        raise DrivesimError(f"{option}: {out} exists. Choose a folder that does not.")
     if out.resolve().is_relative_to(source.resolve()):
-        raise DrivesimError(f"--out: {out} lies in {source}, which stays as it is. Choose a folder outside of it.")
+        raise DrivesimError(f"{option}: {out} lies in {source}, which stays as it is. Choose a folder outside of it.")
 
 
 def _drives(args: Args, to: DataFormat) -> tuple[list[StoredDrive], list[str]]:

@@ -24,12 +24,11 @@ from datasets.formats.picture_folder import (
 )
 from datasets.formats.udacity import NAME as UDACITY
 from datasets.formats.udacity import is_udacity, read_udacity, repair_udacity, write_udacity
-from datasets.lap_files import RECORD_SOME, read_laps
+from datasets.lap_files import LAP_SUFFIXES, RECORD_SOME, read_laps
 from datasets.schema import Lap
 from drivesim.errors import DrivesimError
 
 LAPS = "laps"
-_LAP_SUFFIXES = (".parquet", ".arrows")
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 Write = Callable[[Path, Iterable[StoredDrive], Callable[[int], None]], None]
@@ -71,8 +70,8 @@ FORMATS = (
 def holds_laps(path: Path) -> bool:
     """Whether a path is a lap, or a folder of laps."""
     if path.is_file():
-        return path.suffix in _LAP_SUFFIXES
-    return path.is_dir() and any(below.suffix in _LAP_SUFFIXES for below in path.iterdir())
+        return path.suffix in LAP_SUFFIXES
+    return path.is_dir() and any(below.suffix in LAP_SUFFIXES for below in path.iterdir())
 
 
 def format_of(folder: Path) -> DataFormat:

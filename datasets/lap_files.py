@@ -17,6 +17,7 @@ from datasets.schema import DTYPES, LAP_SCHEMA, MAX_STEPS, Lap
 from drivesim.errors import DrivesimError
 from drivesim.whole_file import whole_file
 
+LAP_SUFFIXES = (".parquet", ".arrows")  # of a whole lap, and of one that is recorded, or was cut off
 MAX_BYTES = 400 * MAX_STEPS  # the batches of a partial lap take some 200 bytes a step
 
 _PARQUET: dict[str, Any] = {
@@ -60,7 +61,7 @@ def read_lap(path: Path | str) -> Lap:
     """
     path = Path(path)
     try:
-        if path.suffix not in (".parquet", ".arrows"):
+        if path.suffix not in LAP_SUFFIXES:
             raise ValueError(f"expected .parquet or .arrows, came {path.name}")
         if path.suffix == ".arrows":
             return Lap.from_table(*_read_stream(path))

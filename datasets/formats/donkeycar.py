@@ -14,7 +14,7 @@ from typing import Any
 from datasets.formats.drive import Reading, StoredDrive
 from datasets.formats.losses import Losses
 from datasets.formats.picture_files import place_of, read_bytes
-from datasets.formats.rows import Row, check_pictures, drives_of
+from datasets.formats.rows import Row, read_rows, whole_rows
 from datasets.formats.steps import Step, encode, steps_of
 from datasets.formats.text_lines import MAX_FILE, json_of, lines_of, object_of, optional_number
 from datasets.formats.tub_records import PICTURE, row_of
@@ -52,18 +52,7 @@ def read_tub(folder: Path, strict: bool = False) -> Reading:
     Raises:
         DrivesimError: If no record can be used, or, under `strict`, at the first bad one.
     """
-    losses = Losses(str(folder), strict)
-    rows, size = tub_rows(folder, losses)
-    return Reading(NAME, drives_of(rows, size, folder.name), losses)
-
-
-def tub_rows(folder: Path, losses: Losses) -> tuple[list[Row], tuple[int, int]]:
-    """Return the rows of a tub that are whole and to be learned from, and the size of their pictures."""
-    rows = [*_rows(folder, losses)]
-    if not rows:
-        raise losses.nothing_left(_WAY_OUT)
-    rows, size = check_pictures(rows, losses)
-    return rows, size
+    return read_rows(folder, strict, NAME, _rows, _WAY_OUT)
 
 
 def repair_tub(folder: Path, out: Path, losses: Losses) -> None:
@@ -74,7 +63,7 @@ def repair_tub(folder: Path, out: Path, losses: Losses) -> None:
         out: An empty folder.
         losses: Told what was lost.
     """
-    rows, _ = tub_rows(folder, losses)
+    rows, _ = whole_rows(folder, losses, _rows, _WAY_OUT)
     declared = _declared(folder)
     (out / IMAGES).mkdir()
     with _TubFiles(out) as files:

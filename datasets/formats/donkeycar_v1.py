@@ -12,7 +12,7 @@ from pathlib import Path
 from datasets.formats.drive import Reading
 from datasets.formats.losses import Losses
 from datasets.formats.picture_files import read_bytes
-from datasets.formats.rows import Row, check_pictures, drives_of
+from datasets.formats.rows import Row, read_rows, whole_rows
 from datasets.formats.text_lines import MAX_LINE, json_file, object_of, optional_number
 from datasets.formats.tub_records import row_of
 
@@ -33,14 +33,12 @@ def read_tub_v1(folder: Path, strict: bool = False) -> Reading:
     Raises:
         DrivesimError: If no record can be used, or, under `strict`, at the first bad one.
     """
-    losses = Losses(str(folder), strict)
-    rows, size = _checked(folder, losses)
-    return Reading(NAME, drives_of(rows, size, folder.name), losses)
+    return read_rows(folder, strict, NAME, _rows, _WAY_OUT)
 
 
 def repair_tub_v1(folder: Path, out: Path, losses: Losses) -> None:
     """Write what is whole of a tub as a new tub, its records and pictures as they are; see `repair_tub`."""
-    rows, _ = _checked(folder, losses)
+    rows, _ = whole_rows(folder, losses, _rows, _WAY_OUT)
     for row in rows:
         shutil.copyfile(row.picture, out / row.picture.name)
         text = json.dumps(row.source)
@@ -50,13 +48,6 @@ def repair_tub_v1(folder: Path, out: Path, losses: Losses) -> None:
     (out / META).write_text(json.dumps(meta), encoding="utf-8")
     if (folder / META).is_file():
         losses.note(f"{META} of the copy is written anew")
-
-
-def _checked(folder: Path, losses: Losses) -> tuple[list[Row], tuple[int, int]]:
-    rows = [*_rows(folder, losses)]
-    if not rows:
-        raise losses.nothing_left(_WAY_OUT)
-    return check_pictures(rows, losses)
 
 
 def _rows(folder: Path, losses: Losses) -> Iterator[Row]:

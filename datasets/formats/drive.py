@@ -12,7 +12,10 @@ from drivesim.geometry import Floats
 
 # Where the recorded times can't be those of a control loop: a Donkeycar's default.
 USUAL_HZ = 20.0
-_SLOWEST, _FASTEST = 1.0, 100.0
+_FEWEST_HZ, _MOST_HZ = 1.0, 100.0
+
+# No car that is recorded is faster, m/s: a value beyond it is none.
+FASTEST = 200.0
 
 # Steps farther apart than this belong to two drives.
 JUMP_SECONDS = 2.0
@@ -110,4 +113,4 @@ def control_hz_of(drives: Sequence[StoredDrive]) -> float:
     if not len(gaps):
         return USUAL_HZ
     hz = float(1.0 / np.median(gaps))
-    return round(hz, 3) if _SLOWEST <= hz <= _FASTEST else USUAL_HZ
+    return round(hz, 3) if _FEWEST_HZ <= hz <= _MOST_HZ else USUAL_HZ

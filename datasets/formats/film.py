@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets.formats.text_lines import in_short
 from drivesim.camera import MAX_PIXELS
 from drivesim.errors import DrivesimError
 
@@ -53,7 +54,7 @@ class Film:
                 base = float(stream.time_base or 0)
                 times = [packet.pts * base for packet in container.demux(stream) if packet.pts is not None]
         except (av.FFmpegError, OSError, AttributeError) as error:
-            raise ValueError(f"the film can't be opened ({_short(error)})") from error
+            raise ValueError(f"the film can't be opened ({in_short(error)})") from error
         self.times = np.sort(np.array(times, np.float64))
         self._lock = Lock()
         self._container: Any = None
@@ -82,7 +83,7 @@ class Film:
             except (_av().FFmpegError, OSError, StopIteration, ValueError, AttributeError) as error:
                 self._close()
                 raise DrivesimError(
-                    f"{self.path}: the film can't be decoded ({_short(error) or 'it ends too early'}). Copy it anew."
+                    f"{self.path}: the film can't be decoded ({in_short(error) or 'it ends too early'}). Copy it anew."
                 ) from error
 
     def _picture_at(self, time: float, tolerance: float) -> np.ndarray:
@@ -143,10 +144,6 @@ class FilmWriter:
         for packet in self._stream.encode():
             self._container.mux(packet)
         self._container.close()
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120]
 
 
 def _av() -> Any:

@@ -14,7 +14,7 @@ from datasets.formats.film import Film
 from datasets.formats.lerobot_files import INFO, VERSION, file_of, read_columns
 from datasets.formats.losses import Losses
 from datasets.formats.picture_files import decode_picture
-from datasets.formats.text_lines import json_file
+from datasets.formats.text_lines import in_short, json_file
 from drivesim.errors import DrivesimError
 
 NAME = "LeRobot data set"
@@ -55,7 +55,7 @@ def read_lerobot(folder: Path, strict: bool = False) -> Reading:
         except (ValueError, KeyError, TypeError, IndexError, OverflowError, pa.ArrowException) as error:
             if isinstance(error, DrivesimError):
                 raise
-            losses.bad(name, " ".join(str(error).split())[:160])
+            losses.bad(name, in_short(error, 160))
             continue
         if drive is not None:
             drives.append(drive)
@@ -167,7 +167,7 @@ class _Info:
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             if isinstance(error, DrivesimError):
                 raise
-            raise DrivesimError(f"{path} can't be used ({' '.join(str(error).split())[:120]}). {_WAY_OUT}") from error
+            raise DrivesimError(f"{path} can't be used ({in_short(error)}). {_WAY_OUT}") from error
 
 
 def _names(feature: dict[str, Any]) -> tuple[list[str], int]:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datasets.formats.text_lines import in_short
 from datasets.schema import MAX_STEPS
 
 VERSION = "v3.0"
@@ -68,7 +69,7 @@ def read_columns(path: Path, wanted: Mapping[str, bool]) -> pa.Table:
                 raise ValueError(f"it lacks the columns {', '.join(lacks)}")
             return file.read([name for name in wanted if name in there], use_threads=False)
     except (OSError, pa.ArrowException) as error:
-        raise ValueError(f"the table can't be read ({' '.join(str(error).split())[:120]})") from error
+        raise ValueError(f"the table can't be read ({in_short(error)})") from error
 
 
 def write_table(path: Path, table: pa.Table) -> None:

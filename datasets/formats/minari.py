@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from datasets.formats.drive import Reading, StoredDrive
+from datasets.formats.drive import FASTEST, Reading, StoredDrive
 from datasets.formats.losses import Losses
 from datasets.formats.picture_files import decode_picture
 from datasets.formats.steps import Step, steps_of
-from datasets.formats.text_lines import json_file
+from datasets.formats.text_lines import in_short, json_file
 from datasets.schema import MAX_STEPS
 from drivesim.camera import MAX_PIXELS
 from drivesim.errors import DrivesimError
@@ -27,7 +27,6 @@ DATASET_ID = "drivesim/laps-v0"
 _METADATA, _MAIN = Path("data", "metadata.json"), Path("data", "main_data.hdf5")
 _EPISODE = re.compile(r"episode_(\d+)")
 _INSTALL = "pip install 'minari>=0.5.3' h5py"
-_FASTEST = 200.0
 # What h5py raises for files that are damaged.
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, IndexError, OverflowError)
 
@@ -58,11 +57,11 @@ def read_minari(folder: Path, strict: bool = False) -> Reading:
                 except _UNREADABLE as error:
                     if isinstance(error, DrivesimError):
                         raise
-                    losses.bad(numbered[number], f"the episode can't be read ({_short(error)})")
+                    losses.bad(numbered[number], f"the episode can't be read ({in_short(error)})")
     except _UNREADABLE as error:
         if isinstance(error, DrivesimError):
             raise
-        raise DrivesimError(f"{folder / _MAIN} can't be read ({_short(error)}). Copy the data set anew.") from error
+        raise DrivesimError(f"{folder / _MAIN} can't be read ({in_short(error)}). Copy the data set anew.") from error
     if not drives:
         raise losses.nothing_left("Copy the data set anew from where it is whole.")
     return Reading(NAME, drives, losses)
@@ -158,7 +157,7 @@ class HdfPictures:
                 pictures = file[self.dataset]
                 return [_decode(pictures[int(self.indices[index])]) for index in indices]
         except _UNREADABLE as error:
-            raise DrivesimError(f"{self.path} can't be read any more ({_short(error)}). Read it anew.") from error
+            raise DrivesimError(f"{self.path} can't be read any more ({in_short(error)}). Read it anew.") from error
 
 
 @dataclass(frozen=True)
@@ -191,7 +190,7 @@ def _layout(folder: Path) -> _Layout:
     try:
         boxes = dict(_boxes(json.loads(stated), "observations"))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
-        raise DrivesimError(f"{path}: its observation_space makes no sense ({_short(error)}).") from error
+        raise DrivesimError(f"{path}: its observation_space makes no sense ({in_short(error)}).") from error
     pictures = [name for name, (dtype, shape) in boxes.items() if dtype == "uint8" and len(shape) == 3]
     if not pictures:
         known = ", ".join(boxes) or "none"
@@ -237,7 +236,7 @@ def _episode(folder: Path, file: Any, name: str, layout: _Layout, losses: Losses
         pedal = actions[:, 1] - (actions[:, 2] if actions.shape[1] == 3 else 0.0)
     steps = np.array(kept)
     source = HdfPictures(folder / _MAIN, group + layout.camera, steps)
-    speed = np.where(np.abs(speed) <= _FASTEST, speed, np.nan)
+    speed = np.where(np.abs(speed) <= FASTEST, speed, np.nan)
     return [
         StoredDrive(name, source, size, actions[steps, 0], pedal[steps], speed[steps], time[steps] - time[steps[0]])
     ]
@@ -262,7 +261,7 @@ def _kept(name: str, actions: np.ndarray, pictures: Any, losses: Losses) -> tupl
         except (ValueError, OSError) as error:
             if isinstance(error, DrivesimError):
                 raise
-            losses.bad(f"{name} step {step}", _short(error))
+            losses.bad(f"{name} step {step}", in_short(error))
             continue
         kept.append(step)
     return kept, size or (0, 0)
@@ -303,10 +302,6 @@ def _array(file: Any, name: str) -> np.ndarray:
     if stored.dtype.kind not in "fiu" or stored.size > 4 * MAX_STEPS:
         raise ValueError(f"{name} holds {stored.dtype} of {stored.shape}, expected numbers")
     return np.asarray(stored[()], np.float64)
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120]
 
 
 def _h5py() -> Any:

@@ -12,12 +12,12 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from datasets.formats.drive import Reading, StoredDrive
+from datasets.formats.drive import FASTEST, Reading, StoredDrive
 from datasets.formats.losses import Losses
 from datasets.formats.picture_files import place_of
-from datasets.formats.rows import Row, check_pictures, drives_of
+from datasets.formats.rows import Row, read_rows, whole_rows
 from datasets.formats.steps import encode, steps_of
-from datasets.formats.text_lines import MAX_LINE, lines_of, text_of
+from datasets.formats.text_lines import cell, lines_of, text_of
 from datasets.formats.udacity_rows import fields_of
 from datasets.frame_files import TABLE
 
@@ -25,7 +25,6 @@ NAME = "picture folder"
 COLUMNS = ("frame", "time", "steering", "pedal", "speed")
 _EPISODE = re.compile(r"episode-(\d+)")
 _WAY_OUT = f"Expected episode-000001/{TABLE} with the columns {', '.join(COLUMNS)}, and its pictures beside it."
-_FASTEST = 200.0
 
 
 def is_picture_folder(folder: Path) -> bool:
@@ -39,14 +38,12 @@ def read_picture_folder(folder: Path, strict: bool = False) -> Reading:
     Raises:
         DrivesimError: If no row can be used, or, under `strict`, at the first bad one.
     """
-    losses = Losses(str(folder), strict)
-    rows, size = _checked(folder, losses)
-    return Reading(NAME, drives_of(rows, size, folder.name), losses)
+    return read_rows(folder, strict, NAME, _rows, _WAY_OUT)
 
 
 def repair_picture_folder(folder: Path, out: Path, losses: Losses) -> None:
     """Write what is whole of a picture folder as a new one, its pictures as they are; see `repair_tub`."""
-    rows, _ = _checked(folder, losses)
+    rows, _ = whole_rows(folder, losses, _rows, _WAY_OUT)
     for segment in dict.fromkeys(row.segment for row in rows):
         below = out / (segment or "episode-000001")
         below.mkdir()
@@ -57,7 +54,7 @@ def repair_picture_folder(folder: Path, out: Path, losses: Losses) -> None:
                 if row.segment == segment:
                     shutil.copyfile(row.picture, below / row.picture.name)
                     values = (row.time, row.steering, row.pedal, row.speed)
-                    writer.writerow([row.picture.name, *map(_text, values)])
+                    writer.writerow([row.picture.name, *map(cell, values)])
 
 
 def write_picture_folder(folder: Path, drives: Iterable[StoredDrive], on_step: Callable[[int], None]) -> None:
@@ -78,13 +75,9 @@ def write_picture_folder(folder: Path, drives: Iterable[StoredDrive], on_step: C
             for at, step in enumerate(steps_of(drive)):
                 name = f"{at:06}.png"
                 (below / name).write_bytes(encode(step.frame, ".png"))
-                writer.writerow([name, *map(_text, (step.time, step.steering, step.pedal, step.speed))])
+                writer.writerow([name, *map(cell, (step.time, step.steering, step.pedal, step.speed))])
                 count += 1
                 on_step(count)
-
-
-def _text(value: float) -> str:
-    return "" if math.isnan(value) else repr(value)
 
 
 def _episodes(folder: Path) -> list[Path]:
@@ -92,15 +85,13 @@ def _episodes(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.split("-")[1]))
 
 
-def _checked(folder: Path, losses: Losses) -> tuple[list[Row], tuple[int, int]]:
+def _rows(folder: Path, losses: Losses) -> Iterator[Row]:
     places = [(folder, "")] if (folder / TABLE).is_file() else [(path, path.name) for path in _episodes(folder)]
-    rows = [row for path, segment in places for row in _rows(path, segment, losses)]
-    if not rows:
-        raise losses.nothing_left(_WAY_OUT)
-    return check_pictures(rows, losses)
+    for path, segment in places:
+        yield from _rows_of_table(path, segment, losses)
 
 
-def _rows(folder: Path, segment: str, losses: Losses) -> Iterator[Row]:
+def _rows_of_table(folder: Path, segment: str, losses: Losses) -> Iterator[Row]:
     header: list[str] | None = None
     where = f"{segment} " if segment else ""
     try:
@@ -109,8 +100,6 @@ def _rows(folder: Path, segment: str, losses: Losses) -> Iterator[Row]:
                 continue
             name = f"{where}line {number}"
             try:
-                if line is None:
-                    raise ValueError(f"its line has more than {MAX_LINE:,} bytes")
                 fields = fields_of(text_of(line)[0])
                 if header is None:
                     header = [field.lower() for field in fields]
@@ -138,7 +127,7 @@ def _row_of(name: str, values: Mapping[str, str], folder: Path, segment: str) ->
         place_of(folder, values.get("frame")),
         steering,
         pedal,
-        _number(values, "speed", _FASTEST),
+        _number(values, "speed", FASTEST),
         _number(values, "time", 1e12),
         segment,
     )

@@ -2,14 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from datasets.formats.drive import JUMP_SECONDS, SIDES, Side, StoredDrive
+from datasets.formats.drive import JUMP_SECONDS, SIDES, Reading, Side, StoredDrive
 from datasets.formats.losses import Losses
 from datasets.formats.picture_files import PictureFiles, picture_sizes
 from drivesim.errors import DrivesimError
@@ -40,6 +40,35 @@ class Row:
     segment: str = ""
     sides: Mapping[str, Path] = field(default_factory=dict)
     source: Any = None
+
+
+RowsOf = Callable[[Path, Losses], Iterable[Row]]
+
+
+def read_rows(folder: Path, strict: bool, name: str, rows_of: RowsOf, way_out: str) -> Reading:
+    """Read a folder whose pictures are files.
+
+    Args:
+        folder: Of the data set.
+        strict: Whether the first bad record is an error.
+        name: Of the format.
+        rows_of: Yields the rows of the folder, in order, before their pictures are looked at; tells losses of the rest.
+        way_out: What to do where nothing can be used, for the message.
+
+    Raises:
+        DrivesimError: If no record can be used, or, under `strict`, at the first bad one.
+    """
+    losses = Losses(str(folder), strict)
+    rows, size = whole_rows(folder, losses, rows_of, way_out)
+    return Reading(name, drives_of(rows, size, folder.name), losses)
+
+
+def whole_rows(folder: Path, losses: Losses, rows_of: RowsOf, way_out: str) -> tuple[list[Row], tuple[int, int]]:
+    """Return the rows that are whole and to be learned from, and the size of their pictures. See `read_rows`."""
+    rows = [*rows_of(folder, losses)]
+    if not rows:
+        raise losses.nothing_left(way_out)
+    return check_pictures(rows, losses)
 
 
 def check_pictures(rows: Sequence[Row], losses: Losses) -> tuple[list[Row], tuple[int, int]]:

@@ -58,8 +58,7 @@ def json_file(path: Path, most: int = MAX_FILE) -> Any:
 
 def object_of(data: bytes | None) -> dict[str, Any]:
     """Parse a line that is a JSON object; None is a line that was too long."""
-    if data is None:
-        raise ValueError(f"its line has more than {MAX_LINE:,} bytes")
+    data = _fitting(data)
     if data.count(b"[") + data.count(b"{") > _MOST_NESTED:
         raise ValueError("it is nested too deep")
     value = json_of(data)
@@ -89,9 +88,30 @@ def optional_number(record: Mapping[str, Any], name: str, low: float, high: floa
     return math.nan if record.get(name) is None else number_of(record, name, low, high)
 
 
-def text_of(data: bytes) -> tuple[str, bool]:
-    """Decode a line: its text, and whether it was UTF-8; Latin-1, in which every byte is one, if it was not."""
+def text_of(data: bytes | None) -> tuple[str, bool]:
+    """Decode a line: its text, and whether it was UTF-8; Latin-1, in which every byte is one, if it was not.
+
+    Raises:
+        ValueError: If it is None: a line that was too long.
+    """
+    data = _fitting(data)
     try:
         return data.decode("utf-8-sig"), True
     except UnicodeDecodeError:
         return data.decode("latin-1"), False
+
+
+def cell(value: float) -> str:
+    """Return a number as a table holds it: nothing for NaN, else all its digits."""
+    return "" if math.isnan(value) else repr(value)
+
+
+def in_short(error: BaseException, longest: int = 120) -> str:
+    """Return what an error says, in one line."""
+    return " ".join(str(error).split())[:longest]
+
+
+def _fitting(data: bytes | None) -> bytes:
+    if data is None:
+        raise ValueError(f"its line has more than {MAX_LINE:,} bytes")
+    return data

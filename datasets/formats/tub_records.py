@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from datasets.formats.drive import FASTEST
 from datasets.formats.losses import Losses
 from datasets.formats.picture_files import place_of
 from datasets.formats.rows import Row
@@ -11,7 +12,6 @@ from datasets.formats.text_lines import number_of, optional_number
 
 PICTURE = "cam/image_array"
 _FIELDS = (PICTURE, "user/angle", "user/throttle")
-_FASTEST = 200.0  # m/s
 
 
 def row_of(name: str, record: Mapping[str, Any], images: Path, time: float, segment: str, losses: Losses) -> Row | None:
@@ -40,7 +40,7 @@ def row_of(name: str, record: Mapping[str, Any], images: Path, time: float, segm
         place_of(images, record.get(PICTURE)),
         number_of(record, "user/angle", -1, 1),
         optional_number(record, "user/throttle", -1, 1),
-        optional_number(record, "enc/speed", -_FASTEST, _FASTEST),
+        optional_number(record, "enc/speed", -FASTEST, FASTEST),
         time,
         segment,
         source=record,

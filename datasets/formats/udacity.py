@@ -15,9 +15,9 @@ from typing import TextIO
 from datasets.formats.drive import JUMP_SECONDS, Reading, StoredDrive
 from datasets.formats.losses import Losses
 from datasets.formats.picture_files import place_of
-from datasets.formats.rows import Row, check_pictures, drives_of
+from datasets.formats.rows import Row, read_rows, whole_rows
 from datasets.formats.steps import encode, steps_of
-from datasets.formats.text_lines import MAX_LINE, lines_of, text_of
+from datasets.formats.text_lines import cell, lines_of, text_of
 from datasets.formats.udacity_rows import COLUMNS, LogRow, fields_of, header_of, parse_row, time_in
 
 NAME = "udacity log"
@@ -41,14 +41,12 @@ def read_udacity(folder: Path, strict: bool = False) -> Reading:
     Raises:
         DrivesimError: If no row can be used, or, under `strict`, at the first bad one.
     """
-    losses = Losses(str(folder), strict)
-    rows, size = _checked(folder, losses)
-    return Reading(NAME, drives_of(rows, size, folder.name), losses)
+    return read_rows(folder, strict, NAME, _rows, _WAY_OUT)
 
 
 def repair_udacity(folder: Path, out: Path, losses: Losses) -> None:
     """Write what is whole of a driving log as a new one, its pictures as they are; see `repair_tub`."""
-    rows, _ = _checked(folder, losses)
+    rows, _ = whole_rows(folder, losses, _rows, _WAY_OUT)
     (out / IMAGES).mkdir()
     with _log(out) as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -58,7 +56,7 @@ def repair_udacity(folder: Path, out: Path, losses: Losses) -> None:
             for path in (row.picture, *row.sides.values()):
                 shutil.copyfile(path, out / IMAGES / path.name)
             sides = [f"{IMAGES}/{row.sides[side].name}" if side in row.sides else "" for side in COLUMNS[1:3]]
-            writer.writerow([f"{IMAGES}/{row.picture.name}", *sides, *map(_text, log.numbers.values())])
+            writer.writerow([f"{IMAGES}/{row.picture.name}", *sides, *map(cell, log.numbers.values())])
 
 
 def write_udacity(folder: Path, drives: Iterable[StoredDrive], on_step: Callable[[int], None]) -> None:
@@ -88,7 +86,7 @@ def write_udacity(folder: Path, drives: Iterable[StoredDrive], on_step: Callable
                 paths = [f"{IMAGES}/{name}_{stamp}.jpg" if name in frames else "" for name in COLUMNS[:3]]
                 pedal = step.pedal
                 gas, brake = (pedal, 0.0) if not pedal < 0 else (0.0, -pedal)
-                writer.writerow([*paths, *map(_text, (step.steering, gas, brake, step.speed / _MPH))])
+                writer.writerow([*paths, *map(cell, (step.steering, gas, brake, step.speed / _MPH))])
                 count, last = count + 1, step.time
                 on_step(count)
             begin += last + _APART
@@ -96,17 +94,6 @@ def write_udacity(folder: Path, drives: Iterable[StoredDrive], on_step: Callable
 
 def _log(folder: Path) -> TextIO:
     return (folder / LOG).open("w", encoding="utf-8", newline="")
-
-
-def _text(value: float) -> str:
-    return "" if math.isnan(value) else repr(value)
-
-
-def _checked(folder: Path, losses: Losses) -> tuple[list[Row], tuple[int, int]]:
-    rows = [*_rows(folder, losses)]
-    if not rows:
-        raise losses.nothing_left(_WAY_OUT)
-    return check_pictures(rows, losses)
 
 
 def _rows(folder: Path, losses: Losses) -> Iterator[Row]:
@@ -118,8 +105,6 @@ def _rows(folder: Path, losses: Losses) -> Iterator[Row]:
             if line is not None and not line.strip():
                 continue
             try:
-                if line is None:
-                    raise ValueError(f"its line has more than {MAX_LINE:,} bytes")
                 text, is_utf8 = text_of(line)
                 if not is_utf8:
                     losses.note(f"{LOG} is not UTF-8; what is not was read as Latin-1")
