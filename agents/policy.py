@@ -1,11 +1,12 @@
 """Policy: a network with its cameras and configuration; it is saved to a folder and drives."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from agents.frame_driver import FrameDriver
 from agents.frame_history import Views
@@ -45,19 +46,27 @@ class Policy(FrameDriver):
         if self._driving is None or self.network.training:
             # Whoever trains the network puts it into training mode; its weights may differ since.
             self._driving = fold_batch_norm(self.network.eval())
-        actions = []
         with torch.inference_mode(), autocast(self.device):
-            for first in range(0, len(views[0]), _CHUNK):
-                chunk = slice(first, first + _CHUNK)
-                # A batch in NHWC memory seen as NCHW: channels_last without a copy.
-                inputs = [
-                    torch.from_numpy(np.ascontiguousarray(frames[chunk])).to(self.device).movedim(-1, -3)
-                    for frames in views
-                ]
-                if speeds is not None:
-                    inputs.append(torch.from_numpy(speeds[chunk]).to(self.device))
-                actions.append(self._driving(*inputs).float())
+            actions = [self._driving(*inputs).float() for inputs in self.batches(views, speeds)]
         return torch.cat(actions).cpu().numpy()
+
+    def batches(self, views: Views, speeds: np.ndarray | None) -> Iterator[list[Tensor]]:
+        """Yield what the network takes, on its device, a batch at a time.
+
+        Args:
+            views: Frames of each camera, as `predict` takes them.
+            speeds: (B,) float32, m/s, where it takes them.
+        """
+        for first in range(0, len(views[0]), _CHUNK):
+            chunk = slice(first, first + _CHUNK)
+            # A batch in NHWC memory seen as NCHW: channels_last without a copy.
+            inputs = [
+                torch.from_numpy(np.ascontiguousarray(frames[chunk])).to(self.device).movedim(-1, -3)
+                for frames in views
+            ]
+            if speeds is not None:
+                inputs.append(torch.from_numpy(speeds[chunk]).to(self.device))
+            yield inputs
 
     def save(self, folder: Path | str) -> None:
         """Write the policy's folder: configuration, weights and a model card."""

@@ -10,9 +10,6 @@ from torch import Tensor, nn
 from agents.models.networks import fold_batch_norm
 from agents.policy import Policy
 
-# Frames to a pass.
-_CHUNK = 128
-
 
 class DeployedNetwork(nn.Module):
     """Takes what the policy does to actions in [-1, 1]: frames as `predict` takes them, and speeds (B,) float32, m/s.
@@ -45,13 +42,8 @@ def example_inputs(policy: Policy) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
 def full_precision_actions(policy: Policy, frames: np.ndarray | Sequence[np.ndarray], speeds: np.ndarray) -> np.ndarray:
     """Return what a policy does, (B, outputs) float32, computed in float32 by the network as it was trained."""
     network = policy.network.eval()
-    views = policy.check_inputs(frames, speeds if policy.config.takes_speed else None)
-    actions = []
+    given = speeds if policy.config.takes_speed else None
+    views = policy.check_inputs(frames, given)
     with torch.inference_mode():
-        for first in range(0, len(views[0]), _CHUNK):
-            chunk = slice(first, first + _CHUNK)
-            inputs = [torch.from_numpy(view[chunk]).to(policy.device).movedim(-1, -3) for view in views]
-            if policy.config.takes_speed:
-                inputs.append(torch.from_numpy(speeds[chunk]).to(policy.device))
-            actions.append(network(*inputs).clamp(-1.0, 1.0).cpu())
+        actions = [network(*inputs).clamp(-1.0, 1.0).cpu() for inputs in policy.batches(views, given)]
     return torch.cat(actions).numpy()
