@@ -19,11 +19,13 @@ class FrameDriver(ABC):
     Attributes:
         config: What it is.
         name: For tables and laps.
+        shows_layers: Whether the layers of its network can be looked into, which saliency needs.
     """
 
     config: PolicyConfig
     name: str
     needs_frames = True
+    shows_layers = False
 
     @property
     def camera(self) -> Camera:
