@@ -73,13 +73,8 @@ def main(args: Args) -> None:
         raise DrivesimError(f"--seed: expected 0 or more, got {args.seed}.")
     if args.out.exists():
         raise DrivesimError(f"--out: {args.out} exists already. Choose another name or remove it.")
-    policy = Policy.load(args.policy, "cpu")
-    laps = read_laps(args.data)[0] if args.data else []
     try:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(args.out) as part:
-            _write(part, args, policy, laps)
-            largest, mean = _compare(part, args, policy, laps)
+        largest, mean = export_policy(args)
     except OSError as error:
         raise DrivesimError(f"--out: {args.out} can't be written ({error.strerror}). Choose another place.") from error
     Console().print(
@@ -93,6 +88,16 @@ def main(args: Args) -> None:
             f"[yellow]That is much: drive it before you use it: python -m agents.evaluate --policy {args.out}[/yellow]",
             soft_wrap=True,
         )
+
+
+def export_policy(args: Args) -> tuple[float, float]:
+    """Write a policy's file. See `_compare` for what it returns and raises."""
+    policy = Policy.load(args.policy, "cpu")
+    laps = read_laps(args.data)[0] if args.data else []
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(args.out) as part:
+        _write(part, args, policy, laps)
+        return _compare(part, args, policy, laps)
 
 
 def _write(path: Path, args: Args, policy: Policy, laps: list[Lap]) -> None:
