@@ -131,7 +131,7 @@ def _make_ride(args: Args) -> Session | Replay | GymDrive:
     env = (DriveEnv if has_pedal else SteerEnv)(
         track=track,
         difficulty=args.difficulty,
-        camera=policy.camera if policy else args.camera,
+        camera=policy.config.cameras if policy else args.camera,
         vehicle=policy.vehicle if policy else args.vehicle,
         control_hz=policy.config.control_hz if policy else 20.0,
         off_road_margin=0.0 if args.auto_rewind else _FARTHEST_OFF_ROAD,

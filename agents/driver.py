@@ -6,6 +6,7 @@ import numpy as np
 
 from drivesim.env import DriveEnv
 from drivesim.errors import DrivesimError
+from drivesim.observation import frames_in
 from drivesim.vector_env import DriveVectorEnv
 
 
@@ -47,8 +48,13 @@ class StraightDriver:
         return actions
 
 
-def frames_of(observation: Any, env: DriveVectorEnv | DriveEnv) -> np.ndarray:
-    """Return the frames (N, H, W, 3) of an observation; of one car's, its frame (H, W, 3)."""
+def views_of(observation: Any, env: DriveVectorEnv | DriveEnv) -> tuple[np.ndarray, ...]:
+    """Return an observation's frames (N, H, W, 3), of one car's its frame (H, W, 3); for each camera."""
     if env.camera is None:
         raise DrivesimError("camera: this driver sees frames; make the environment with a camera.")
-    return observation["camera"] if env.has_pedal else observation
+    return frames_in(observation, env.has_pedal)
+
+
+def frames_of(observation: Any, env: DriveVectorEnv | DriveEnv) -> np.ndarray:
+    """Return what `views_of` does, of the only camera or the first."""
+    return views_of(observation, env)[0]

@@ -7,7 +7,8 @@ C++ and torch. What was written is read again and compared with the policy, fram
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,27 @@ import torch
 from rich.console import Console
 
 import drivesim
+from agents.checksum import checksum_of
 from agents.deployment.deployed import DeployedNetwork, example_inputs, full_precision_actions
 from agents.deployment.onnx_driver import EXPORT_VERSION, METADATA_KEY, OnnxDriver
 from agents.deployment.onnx_files import write_int8_onnx, write_onnx
+from agents.deployment.reference import Reference, reference_path
+from agents.frame_history import Views
 from agents.models.policy_files import read_config
 from agents.policy import Policy
 from agents.provenance import commit
-from agents.road_frames import lap_frames, validation_frames
-from datasets.lap_files import read_laps
+from agents.road_frames import lap_frames, recorded_frames, validation_frames
+from datasets.data_format import read_sources
+from datasets.formats.drive import Reading
 from datasets.schema import Lap
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError, check_name
 from drivesim.whole_file import whole_file
 
 FORMATS = ("onnx", "onnx-int8", "torch-export", "tflite")
+
+# Draws so many frames (B, H, W, 3), and their speeds (B,), by a seed.
+Draw = Callable[[int, int], tuple[Views, np.ndarray]]
 
 # What full precision may differ by from the policy: another order of summation.
 _TOLERANCE = 1e-4
@@ -52,7 +60,7 @@ class Args:
     to: str = "onnx"
     """onnx, onnx-int8 or torch-export; tflite says why not."""
     data: list[Path] = field(default_factory=list)
-    """Folders of laps, or lap files, whose frames it is compared (and calibrated) on; unseen roads if left out."""
+    """Folders of laps or of recordings, whose frames it is compared (and calibrated) on; unseen roads if left out."""
     frames: int = 1000
     """Frames that it is compared with the policy on."""
     seed: int = 0
@@ -93,20 +101,39 @@ def main(args: Args) -> None:
 def export_policy(args: Args) -> tuple[float, float]:
     """Write a policy's file. See `_compare` for what it returns and raises."""
     policy = Policy.load(args.policy, "cpu")
-    laps = read_laps(args.data)[0] if args.data else []
+    laps, readings, _ = read_sources(args.data) if args.data else ([], [], [])
+    if policy.config.fit is not None and not readings and args.to == "onnx-int8":
+        raise DrivesimError(
+            "--data: this policy learned from recordings, and 8-bit integers are fitted to what it sees: give such "
+            "recordings with --data, or take --to onnx."
+        )
+
+    def frames(count: int, seed: int) -> tuple[Views, np.ndarray]:
+        return _frames(policy, laps, count, seed, readings)
+
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(args.out) as part:
-        _write(part, args, policy, laps)
-        return _compare(part, args, policy, laps)
+        _write(part, args, policy, frames)
+        differences = _compare(part, args, policy, frames)
+    if policy.config.fit is not None:
+        _take_reference(args)
+    return differences
 
 
-def _write(path: Path, args: Args, policy: Policy, laps: list[Lap]) -> None:
+def _take_reference(args: Args) -> None:
+    """Let what is usual for a policy that learned from recordings go along: no simulated road tells it."""
+    place = reference_path(args.policy)
+    if place.exists():
+        replace(Reference.load(place), policy=checksum_of(args.out)).save(reference_path(args.out))
+
+
+def _write(path: Path, args: Args, policy: Policy, draw: Draw) -> None:
     metadata = {"config": asdict(policy.config), "exported": _provenance(args)}
     if args.to == "onnx":
         write_onnx(path, policy, metadata)
     elif args.to == "onnx-int8":
         # Other frames than those it is compared on.
-        write_int8_onnx(path, policy, metadata, *_frames(policy, laps, _CALIBRATION_FRAMES, args.seed + 1))
+        write_int8_onnx(path, policy, metadata, *draw(_CALIBRATION_FRAMES, args.seed + 1))
     else:
         inputs, shapes = example_inputs(policy)
         program = torch.export.export(DeployedNetwork(policy), inputs, dynamic_shapes=shapes)
@@ -116,38 +143,42 @@ def _write(path: Path, args: Args, policy: Policy, laps: list[Lap]) -> None:
             torch.export.save(program, file, extra_files={f"{METADATA_KEY}.json": json.dumps(metadata)})
 
 
-def _compare(path: Path, args: Args, policy: Policy, laps: list[Lap]) -> tuple[float, float]:
+def _compare(path: Path, args: Args, policy: Policy, draw: Draw) -> tuple[float, float]:
     """Return by how much, at most and in the mean, the actions of a written file differ from the policy's.
 
     Raises:
         DrivesimError: If a file of full precision differs by more than rounding.
     """
-    frames, speeds = _frames(policy, laps, args.frames, args.seed)
-    expected = full_precision_actions(policy, frames, speeds)
+    views, speeds = draw(args.frames, args.seed)
+    expected = full_precision_actions(policy, views, speeds)
     if args.to == "torch-export":
-        actions = _torch_actions(path, policy, frames, speeds)
+        actions = _torch_actions(path, policy, views, speeds)
     else:
-        actions = OnnxDriver(path).predict(frames, speeds if policy.config.takes_speed else None)
+        actions = OnnxDriver(path).predict(views, speeds if policy.config.takes_speed else None)
     differences = np.abs(actions - expected)
     largest = float(differences.max())
     if args.to != "onnx-int8" and not largest <= _TOLERANCE:
         raise DrivesimError(
-            f"--to {args.to}: on {len(frames)} frames the written file differs from the policy by {largest:.1e}, more "
+            f"--to {args.to}: on {len(speeds)} frames the written file differs from the policy by {largest:.1e}, more "
             f"than {_TOLERANCE:.0e}; it was removed. Try another version of torch or onnxruntime."
         )
     return largest, float(differences.mean())
 
 
-def _torch_actions(path: Path, policy: Policy, frames: np.ndarray, speeds: np.ndarray) -> np.ndarray:
+def _torch_actions(path: Path, policy: Policy, views: Views, speeds: np.ndarray) -> np.ndarray:
     with path.open("rb") as file:
         network = torch.export.load(file).module()
-    inputs = (torch.from_numpy(frames), torch.from_numpy(speeds))
+    given = (*views, speeds) if policy.config.takes_speed else views
     with torch.inference_mode():
-        chunks = zip(*(values.split(128) for values in inputs[: len(policy.config.inputs)]), strict=True)
+        chunks = zip(*(torch.from_numpy(values).split(128) for values in given), strict=True)
         return torch.cat([network(*chunk) for chunk in chunks]).numpy()
 
 
-def _frames(policy: Policy, laps: list[Lap], count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _frames(
+    policy: Policy, laps: list[Lap], count: int, seed: int, readings: Sequence[Reading] = ()
+) -> tuple[Views, np.ndarray]:
+    if readings:
+        return recorded_frames(policy.config, readings, count, seed)
     return lap_frames(policy.config, laps, count, seed) if laps else validation_frames(policy.config, count, seed)
 
 

@@ -23,8 +23,9 @@ from agents.deployment.frame_statistics import STATISTICS, frame_statistics
 from agents.deployment.frame_weather import fog, night
 from agents.deployment.monitor_report import report_prometheus, report_table
 from agents.deployment.reference import WINDOW, Reference, reference_of
-from agents.driver import frames_of
+from agents.driver import views_of
 from agents.frame_driver import FrameDriver
+from agents.frame_history import Views
 from agents.load_driver import BASELINES, load_frame_driver
 from agents.progress import progress_bar
 from drivesim.command import run_command
@@ -61,12 +62,14 @@ class Monitor(FrameDriver):
         self._steps = self._missed = self._unusual = 0
         self._spent = self._distance = 0.0
 
-    def _compute(self, frames: np.ndarray, speeds: np.ndarray | None) -> np.ndarray:
-        if len(frames) != 1:
-            raise DrivesimError(f"monitor: it watches one car, and was given {len(frames)} frames. Take one for each.")
+    def _compute(self, views: Views, speeds: np.ndarray | None) -> np.ndarray:
+        count = len(views[0])
+        if count != 1:
+            raise DrivesimError(f"monitor: it watches one car, and was given {count} frames. Take one for each.")
         started = perf_counter()
-        actions = self.driver.predict(frames, speeds)
-        self._note(perf_counter() - started, frames, actions)
+        actions = self.driver.predict(views, speeds)
+        # Of several cameras the first is watched; of past frames each was, when it was new.
+        self._note(perf_counter() - started, views[0][:, 0] if self.config.past else views[0], actions)
         return actions
 
     def _note(self, taken: float, frames: np.ndarray, actions: np.ndarray) -> None:
@@ -193,7 +196,7 @@ def _env(args: Args, driver: FrameDriver) -> DriveEnv:
         difficulty=args.difficulty,
         split="test",
         appearance=args.appearance,
-        camera=driver.camera,
+        camera=driver.config.cameras,
         vehicle=driver.vehicle,
         control_hz=driver.config.control_hz,
         laps=1000,
@@ -207,17 +210,19 @@ def _drive(args: Args, env: DriveEnv, monitor: Monitor, console: Console) -> dic
     raised: dict[str, float] = {}
     steps, each = round(args.seconds / env.rules.dt), max(round(1.0 / env.rules.dt), 1)
     observation, info = env.reset(seed=0)
+    history = monitor.new_history()
     live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
     try:
         with live or nullcontext(), _opened(args.json) as log:
             for step in range(1, steps + 1):
-                frame = _see(frames_of(observation, env), args)
+                seen = history.push([_see(frame, args)[None] for frame in views_of(observation, env)])
                 speeds = np.array([env.state.vehicle.speed]) if monitor.config.takes_speed else None
-                observation, _, terminated, truncated, info = env.step(monitor.predict(frame[None], speeds)[0])
+                observation, _, terminated, truncated, info = env.step(monitor.predict(seen, speeds)[0])
                 if terminated or truncated:
                     # Off the road: back to the line where it was left.
                     s = float(info["s"])
                     observation, info = env.reset(options={"world": env.world, "s": s})
+                    history.forget()
                 if step % each and step != steps:
                     continue
                 report = monitor.report()

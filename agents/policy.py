@@ -1,4 +1,4 @@
-"""Policy: a network with its camera and configuration; it is saved to a folder and drives."""
+"""Policy: a network with its cameras and configuration; it is saved to a folder and drives."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from agents.frame_driver import FrameDriver
+from agents.frame_history import Views
 from agents.models.devices import autocast, choose_device
 from agents.models.model_files import read_weights
-from agents.models.networks import build_network, fold_batch_norm
+from agents.models.networks import fold_batch_norm, network_of
 from agents.models.policy_config import PolicyConfig
 from agents.models.policy_files import read_config, write_policy
 
@@ -23,7 +24,7 @@ class Policy(FrameDriver):
 
     Args:
         config: What it is.
-        network: Frames (B, 3, H, W) uint8 to actions (B, len(outputs)).
+        network: See `agents.models.networks.DrivingNetwork.forward`.
         device: `auto` (a GPU where there is one), `cpu` or `cuda`.
     """
 
@@ -41,16 +42,16 @@ class Policy(FrameDriver):
         training = {**self.config.training, "epoch": epoch}
         return Policy(replace(self.config, driving=driving, training=training), self.network, self.device.type)
 
-    def _compute(self, frames: np.ndarray, speeds: np.ndarray | None) -> np.ndarray:
+    def _compute(self, views: Views, speeds: np.ndarray | None) -> np.ndarray:
         if self._driving is None or self.network.training:
             # Whoever trains the network puts it into training mode; its weights may differ since.
             self._driving = fold_batch_norm(self.network.eval())
         actions = []
         with torch.inference_mode(), autocast(self.device):
-            for first in range(0, len(frames), _CHUNK):
+            for first in range(0, len(views[0]), _CHUNK):
                 chunk = slice(first, first + _CHUNK)
                 # A batch in NHWC memory seen as NCHW: channels_last without a copy.
-                inputs = [torch.from_numpy(frames[chunk]).to(self.device).permute(0, 3, 1, 2)]
+                inputs = [torch.from_numpy(frames[chunk]).to(self.device).movedim(-1, -3) for frames in views]
                 if speeds is not None:
                     inputs.append(torch.from_numpy(speeds[chunk]).to(self.device))
                 actions.append(self._driving(*inputs).float())
@@ -69,9 +70,9 @@ class Policy(FrameDriver):
         """
         folder = Path(folder)
         config, checksum = read_config(folder)
-        camera = config.camera
-        network = build_network(config.backbone, camera.height, camera.width, len(config.outputs), config.takes_speed)
-        what = f"a {config.backbone} for {camera.height} x {camera.width} frames"
+        network = network_of(config)
+        sizes = " and ".join(f"{camera.height} x {camera.width}" for camera in config.cameras)
+        what = f"a {config.backbone} for {sizes} frames{f' and {config.past} past ones' if config.past else ''}"
         read_weights(folder, checksum, network, what)
         policy = cls(config, network, device)
         policy.name = folder.resolve().name

@@ -32,7 +32,7 @@ class Course:
 
     Attributes:
         has_pedal: Whether the driver works the pedal too (`Drive-v0`), or a cruise controller does (`Steer-v0`).
-        camera: Of the cars; None where the driver needs none.
+        camera: Of the cars, or several; None where the driver needs none.
         put_back_beyond: A car farther than this from the centreline is put back on it, metres, once it has been nearer;
             None never does.
         put_back_off_road: Whether a car with a wheel off the road is put back on the centreline.
@@ -47,7 +47,7 @@ class Course:
     """
 
     has_pedal: bool = False
-    camera: Camera | None = None
+    camera: Camera | tuple[Camera, ...] | None = None
     put_back_beyond: float | None = None
     put_back_off_road: bool = False
     noise: float = 0.0
@@ -59,10 +59,18 @@ class Course:
 
     @classmethod
     def made_for(cls, config: PolicyConfig, **how: Any) -> "Course":
-        """Return the course that a policy was made for: its camera, car, control rate and actions; `how` says more."""
+        """Return the course that a policy was made for: its cameras, car, control rate and actions; `how` says more."""
         scenario = {"vehicle": get_vehicle(config.vehicle), "control_hz": config.control_hz}
-        made = cls(has_pedal="pedal" in config.outputs, camera=config.camera, scenario=scenario)
+        camera = config.camera if len(config.cameras) == 1 else config.cameras
+        made = cls(has_pedal="pedal" in config.outputs, camera=camera, scenario=scenario)
         return replace(made, **how)
+
+    @property
+    def cameras(self) -> tuple[Camera, ...]:
+        """All cameras; none where the driver needs none."""
+        if self.camera is None:
+            return ()
+        return self.camera if isinstance(self.camera, tuple) else (self.camera,)
 
     @property
     def vehicle(self) -> VehicleParams:

@@ -10,10 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agents.evaluation.footage import seen_again
+from agents.evaluation.footage import views_again
+from agents.frame_history import Views
 from agents.models.saliency_maps import overlay, randomisation_check, saliency_maps
 from agents.policy import Policy
 from agents.rollout import Course, Drive, drive
+from drivesim.camera import Camera
 from drivesim.command import check_writable, run_command
 from drivesim.errors import DrivesimError
 from drivesim.world import WorldSource
@@ -56,21 +58,36 @@ def main(args: Args) -> None:
     course = Course.made_for(policy.config, time_limit=args.seconds, put_back_off_road=True)
     worlds = WorldSource(range(args.first_seed, args.first_seed + args.tracks), "mixed", "test").all()
     shown = [_sharpest(driven, policy) for driven in drive(policy, worlds, course)]
-    frames = np.stack([frame for frame, _ in shown])
+    views = tuple(np.concatenate(each) for each in zip(*(seen for seen, _ in shown), strict=True))
     speeds = np.array([speed for _, speed in shown]) if policy.config.takes_speed else None
-    cv2.imwrite(str(args.out), _contact_sheet(frames, saliency_maps(policy, frames, speeds))[..., ::-1])
-    check = randomisation_check(policy, frames, speeds)
-    print(
-        f"{args.out}: {len(frames)} frames. With the maps of the same network with random weights they share "
-        f"{check['overlap']:.0%} of their brightest places; structural similarity {check['ssim']:.2f}, rank "
-        f"correlation {check['rank_correlation']:.2f} (100%, 1 and 1 would be the same maps)."
-    )
+    sheets = []
+    for number, (camera, frames) in enumerate(zip(policy.config.cameras, views, strict=True)):
+        newest = frames[:, 0] if policy.config.past else frames
+        sheets.append(_contact_sheet(newest, saliency_maps(policy, views, speeds, number)))
+        check = randomisation_check(policy, views, speeds, camera=number)
+        print(
+            f"{args.out}: {len(frames)} frames{_of(camera) if len(views) > 1 else ''}. With the maps of the same "
+            f"network with random weights they share {check['overlap']:.0%} of their brightest places; structural "
+            f"similarity {check['ssim']:.2f}, rank correlation {check['rank_correlation']:.2f} (100%, 1 and 1 would be "
+            "the same maps)."
+        )
+    cv2.imwrite(str(args.out), _one_above_the_other(sheets)[..., ::-1])
 
 
-def _sharpest(driven: Drive, policy: Policy) -> tuple[np.ndarray, float]:
-    """The frame at the sharpest steering of a drive, and the speed there."""
+def _sharpest(driven: Drive, policy: Policy) -> tuple[Views, float]:
+    """What is seen at the sharpest steering of a drive, and the speed there."""
     step = int(np.argmax(np.abs(driven.columns["steering"])))
-    return next(seen_again(driven, policy.camera, policy.vehicle, [step])), float(driven.columns["speed"][step])
+    return views_again(driven, policy.config, [step]), float(driven.columns["speed"][step])
+
+
+def _of(camera: Camera) -> str:
+    return f" of the camera with {camera.height} x {camera.width} pixels"
+
+
+def _one_above_the_other(sheets: list[np.ndarray]) -> np.ndarray:
+    width = max(sheet.shape[1] for sheet in sheets)
+    padded = [np.pad(s, ((0, 0), (0, width - s.shape[1]), (0, 0)), constant_values=255) for s in sheets]
+    return np.concatenate(padded)
 
 
 def _contact_sheet(frames: np.ndarray, maps: np.ndarray) -> np.ndarray:

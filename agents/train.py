@@ -3,41 +3,50 @@
 Clone driving from recorded laps, and keep the network that drives unseen roads best.
 
 The laps are rendered again: from beside the line with labels that lead back to it, on mirrored roads, in many looks.
-After every epoch the network drives validation tracks, closed loop; that chooses it, not its loss. A training that was
-interrupted goes on with --resume, and ends as if nothing had happened. On several processes or machines:
+After every epoch the network drives validation tracks, closed loop; that chooses it, not its loss. Recordings of other
+programs, and of real cars (Donkeycar tubs, Udacity logs and more; see datasets.convert), are learned from as they are;
+there the error on drives that were held out chooses. A training that was interrupted goes on with --resume, and ends as
+if nothing had happened. On several processes or machines:
 
     torchrun --nproc-per-node 2 -m agents.train --data laps --out policy
 """
 
 import math
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
+from rich.markup import escape
 
+from agents.deployment.reference import keep_reference
 from agents.evaluation.evaluation import quick_check
 from agents.learning.batch_picture import draw_batch
 from agents.learning.distributed import first_decides, join_group, leave_group, rank
+from agents.learning.held_out import HeldOut
+from agents.learning.material import Material
 from agents.learning.schedule import Plan
-from agents.learning.training import Driving, Logger, Training, overfit, to_tensors
+from agents.learning.training import Driving, Logger, Training, in_words, overfit, to_tensors
 from agents.models.backbone_files import load_features, summary_of
 from agents.models.backbones import CIFAR_CNN
 from agents.models.devices import choose_device
-from agents.models.networks import PILOTNET, BackboneNetwork, build_network
-from agents.models.policy_config import INPUTS, PolicyConfig
+from agents.models.networks import PILOTNET, network_of
+from agents.models.policy_config import INPUTS, LONGEST_STRIDE, MOST_PAST, PolicyConfig
 from agents.policy import Policy
+from agents.progress import progress_bar
 from agents.provenance import commit
 from agents.rollout import Course
 from datasets.augment import Augment
+from datasets.frame_fit import FrameFit
 from datasets.frames import RenderedFrames, Variety
-from datasets.lap_files import read_laps
-from datasets.schema import ACTIONS, Lap
+from datasets.schema import ACTIONS
+from datasets.stored_frames import Frames, MixedFrames, StoredFrames, StoredVariety
 from datasets.views import Spread
-from drivesim.camera import get_camera
+from drivesim.camera import Camera, get_camera
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError, check_name
 from drivesim.world import WorldSource
@@ -48,7 +57,7 @@ class Args:
     """Options of the command."""
 
     data: list[Path]
-    """Folders of laps, or lap files."""
+    """Folders of laps, lap files, or folders of other programs' recordings: what they are is found out."""
     out: Path
     """Folder for the policy; made new."""
     backbone: str = PILOTNET
@@ -58,8 +67,13 @@ class Args:
     and cifar-cnn's are without such a folder."""
     freeze: bool = False
     """Leave the backbone as it is and train the head alone."""
-    camera: str = "topdown"
-    """What it sees: topdown, front, left or right."""
+    camera: list[str] = field(default_factory=list)
+    """What it sees: topdown, front, left or right, or several of them at once; topdown if left out, and front for other
+    programs' recordings."""
+    past: int = 0
+    """Earlier frames that it sees beside the newest."""
+    stride: int = 1
+    """Control steps from one of these to the next."""
     speed: bool = False
     """Let it know the car's speed too."""
     pedal: bool = False
@@ -98,6 +112,16 @@ class Args:
     """Show the roads up to this many times larger or smaller; 1 for as they are."""
     widths: float = Variety.widths
     """Show the roads up to this many times wider besides, and somewhat narrower; 1 for as they are."""
+    recolor: float = Variety.recolor
+    """Share of the samples whose colours are turned at random."""
+    crop: tuple[float, float, float, float] = FrameFit.crop
+    """Of other programs' pictures: shares to cut away at the top, right, bottom and left, before they are resized."""
+    side_correction: float = StoredVariety.side_correction
+    """Steering that leads back from what a log's left and right cameras see; 0 leaves them out."""
+    held_out: float = 0.2
+    """Share of other programs' drives to be judged by."""
+    strict: bool = False
+    """Stop at the first record that can't be used, instead of counting, naming and skipping it."""
     validation_tracks: int = 20
     """Unseen tracks driven after every epoch."""
     validation_seconds: float = 40.0
@@ -125,43 +149,52 @@ def main(args: Args) -> None:
     join_group(choose_device(args.device))  # A missing GPU is told before the laps are read.
     check(args)
     console = Console(quiet=rank() > 0)
-    laps, lost = read_laps(args.data)
-    for sentence in lost:
-        console.print(f"[yellow]{sentence}[/yellow]")
+    material, lost = Material.read(args.data, args.strict, args.held_out, args.seed)
+    for sentence in [*lost, *material.remarks()]:
+        console.print(f"[yellow]{escape(sentence)}[/yellow]", soft_wrap=True)
     if args.show_batch is not None or args.overfit_batch:
-        return _look(args, _frames(args, laps), _policy(args, laps), console)
-    training = make_training(args, laps)
+        return _look(args, make_frames(args, material, console), make_policy(args, material), console)
+    training = make_training(args, material, console)
     steps = len(training.frames)
     console.print(
-        f"Learning from {len(laps)} laps, {steps} recorded steps, "
+        f"Learning from {material.in_words()}, {steps} recorded steps, "
         f"{steps / training.policy.config.control_hz / 60:.1f} minutes of driving"
     )
     if args.resume:
         console.print(f"Going on at {training.resume()}")
     started = time.perf_counter()
     best = training.run(console)
+    if material.split is not None and rank() == 0:
+        keep_reference(args.out, Policy.load(args.out, args.device), material.split.learned)
     leave_group()
-    minutes, seconds = divmod(time.perf_counter() - started, 60)
+    minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     console.print(
-        f"Took {minutes:.0f} min {seconds:.0f} s. Best on the validation tracks: autonomy {best['autonomy']:.3f}, "
-        f"cross-track error {best['cross_track_error']:.2f} m. Saved to {args.out}",
+        f"Took {minutes} min {seconds} s. Best on {material.judges}: {in_words(best)}. Saved to {args.out}",
         soft_wrap=True,
     )
-    console.print(f"Evaluate it: python -m agents.evaluate --policy {args.out} --tracks 100", soft_wrap=True)
+    if material.readings:
+        console.print(
+            f"Take it to its car: python -m agents.export --policy {args.out} --to onnx --out policy.onnx",
+            soft_wrap=True,
+        )
+    else:
+        console.print(f"Evaluate it: python -m agents.evaluate --policy {args.out} --tracks 100", soft_wrap=True)
 
 
-def make_training(args: Args, laps: list[Lap]) -> Training:
+def make_training(args: Args, material: Material, console: Console | None = None) -> Training:
     """Make the training that the options ask for, and its folder."""
-    frames, policy = _frames(args, laps), _policy(args, laps)
+    console = console or Console(quiet=True)
+    material.check(args.pedal, args.speed, len(args.camera), args.past)
+    frames, policy = make_frames(args, material, console), make_policy(args, material)
     first_decides(lambda: args.out.mkdir(parents=True, exist_ok=True))
     return Training(
         policy,
         frames,
         _plan(args),
-        _validation(args, policy),
+        _validation(args, material, policy, console),
         args.out,
         args.seed,
-        {**_options(args), "laps": len(laps), "steps": len(frames)},
+        {**_options(args, material), "laps": len(material.laps), "steps": len(frames)},
         Augment(args.augment) if args.augment else None,
         args.compile,
         _logger(args),
@@ -185,6 +218,11 @@ def check(args: Args) -> None:
         check_name("--pretrained", args.pretrained, ["imagenet", "none", "a folder made by agents.pretrain"])
     else:
         summary_of(folder, args.backbone)
+    for name, least, most in (("past", 0, MOST_PAST), ("stride", 1, LONGEST_STRIDE)):
+        if not least <= getattr(args, name) <= most:
+            raise DrivesimError(f"{_option(name)}: expected {least} to {most}, got {getattr(args, name)}.")
+    if len(set(args.camera)) < len(args.camera):
+        raise DrivesimError(f"--camera: expected cameras, each once, got {' '.join(args.camera)}.")
     for name in ("sizes", "widths"):
         if not 1 <= getattr(args, name) <= 4:
             raise DrivesimError(f"{_option(name)}: expected a number from 1 to 4, got {getattr(args, name)}.")
@@ -199,7 +237,10 @@ def check(args: Args) -> None:
         value = getattr(args, name)
         if value is not None and not 0 <= value < math.inf:
             raise DrivesimError(f"{_option(name)}: expected 0 or more, got {value}.")
-    for name in ("balance", "augment", "averaging", "backbone_rate"):
+    if not 0 < args.held_out <= 0.5:
+        raise DrivesimError(f"--held-out: expected a share above 0 and at most 0.5, got {args.held_out}.")
+    FrameFit(args.crop)
+    for name in ("side_correction", "balance", "recolor", "augment", "averaging", "backbone_rate"):
         if not 0 <= getattr(args, name) <= 1:
             raise DrivesimError(f"{_option(name)}: expected a number from 0 to 1, got {getattr(args, name)}.")
     if args.freeze and _is_new(args):
@@ -223,39 +264,56 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _frames(args: Args, laps: list[Lap]) -> RenderedFrames:
-    shift = 0.4 * laps[0].info.vehicle["width"] if args.shift is None else args.shift
-    spread = Spread(lateral=shift, heading=args.turn)
-    variety = Variety(spread, args.mirror, args.looks, args.sizes, args.widths, args.balance)
-    return RenderedFrames(laps, get_camera(args.camera), variety, args.threads, args.pedal)
+def make_frames(args: Args, material: Material, console: Console) -> Frames:
+    """Make the source of batches that the options ask for."""
+    cameras = _cameras(args, material)
+    sources: list[Frames] = []
+    if material.laps:
+        shift = 0.4 * material.vehicle["width"] if args.shift is None else args.shift
+        spread = Spread(lateral=shift, heading=args.turn)
+        variety = Variety(spread, args.mirror, args.looks, args.sizes, args.widths, args.recolor, args.balance)
+        options = (variety, args.threads, args.pedal, args.past, args.stride)
+        sources.append(RenderedFrames(material.laps, cameras, *options))
+    if material.split is not None:
+        with progress_bar(console, "reading pictures") as on_step:
+            sources.append(
+                StoredFrames(
+                    material.split.learned,
+                    cameras[0].height,
+                    cameras[0].width,
+                    FrameFit(args.crop),
+                    StoredVariety(args.mirror, args.balance, args.side_correction),
+                    args.threads,
+                    args.pedal,
+                    args.speed,
+                    on_step,
+                )
+            )
+    return sources[0] if len(sources) == 1 else MixedFrames(sources)
 
 
-def _policy(args: Args, laps: list[Lap]) -> Policy:
-    camera, info = get_camera(args.camera), laps[0].info
+def make_policy(args: Args, material: Material) -> Policy:
+    """Make the policy that the options ask for, with the weights that it begins with."""
     config = PolicyConfig(
         backbone=args.backbone,
-        camera=camera,
+        cameras=_cameras(args, material),
+        fit=FrameFit(args.crop) if material.readings else None,
         inputs=INPUTS if args.speed else INPUTS[:1],
+        past=args.past,
+        stride=args.stride,
         outputs=ACTIONS if args.pedal else ACTIONS[:1],
-        vehicle=info.vehicle,
-        control_hz=info.control_hz,
-        training=_provenance(args, laps),
+        vehicle=material.vehicle,
+        control_hz=material.control_hz,
+        training={**material.provenance(), "commit": commit(), **_options(args, material)},
     )
     torch.manual_seed(args.seed)
     # A training that goes on brings its weights along.
     begins = not _is_new(args) and not args.resume
     folder = pretrained_folder(args)
-    network = build_network(
-        args.backbone,
-        camera.height,
-        camera.width,
-        len(config.outputs),
-        config.takes_speed,
-        imagenet=begins and folder is None,
-    )
+    network = network_of(config, imagenet=begins and folder is None)
     if begins and folder is not None:
-        assert isinstance(network, BackboneNetwork)
-        load_features(folder, network.features)
+        for tower in network.towers:
+            load_features(folder, tower)
     return Policy(config, network, args.device)
 
 
@@ -280,24 +338,35 @@ def _batch_size(args: Args) -> int:
     return args.batch_size or (128 if args.backbone == PILOTNET else 32)
 
 
-def _options(args: Args) -> dict[str, Any]:
+def _options(args: Args, material: Material) -> dict[str, Any]:
     # Absolute paths tell on the machine and its user.
-    left_out = ["data", "out", "threads", "resume", "compile", "tensorboard", "show_batch", "overfit_batch"]
+    left_out = ["data", "out", "threads", "resume", "compile", "tensorboard", "show_batch", "overfit_batch", "strict"]
     if args.backbone == PILOTNET:
         left_out += ["pretrained", "freeze", "warm_up", "backbone_rate"]
+    if not material.readings:
+        left_out += ["crop", "side_correction", "held_out"]
     options = {name: value for name, value in asdict(args).items() if name not in left_out}
+    options["camera"] = args.camera or [_usual_camera(material)]
     folder = pretrained_folder(args)
     return options if folder is None else options | {"pretrained": summary_of(folder, args.backbone)}
 
 
-def _provenance(args: Args, laps: list[Lap]) -> dict[str, object]:
-    drivers = sorted({lap.info.driver for lap in laps})
-    steps = sum(len(lap) for lap in laps)
-    return {"laps": len(laps), "steps": steps, "drivers": drivers, "commit": commit(), **_options(args)}
+def _cameras(args: Args, material: Material) -> tuple[Camera, ...]:
+    return tuple(get_camera(name) for name in args.camera or [_usual_camera(material)])
 
 
-def _validation(args: Args, policy: Policy) -> Any:
-    """What drives a policy on the validation tracks."""
+def _usual_camera(material: Material) -> str:
+    return "front" if material.readings else "topdown"
+
+
+def _validation(args: Args, material: Material, policy: Policy, console: Console) -> Callable[[Policy], Driving]:
+    """What judges a policy: driving the validation tracks, or the pictures that were held out."""
+    if material.split is not None:
+        held_out = HeldOut(material.split.held_out, policy.config, args.threads)
+        console.print(f"Held out: {held_out.steps} steps. Without eyes their mean absolute error is")
+        for name, errors in held_out.baselines(material.split.learned).items():
+            console.print(f"  {in_words(errors).removeprefix('mean absolute error of ')}: {name}")
+        return held_out.judge
     worlds = WorldSource(range(args.validation_tracks), "mixed", "validation").all()
     course = Course.made_for(policy.config, time_limit=args.validation_seconds, threads=args.threads)
 
@@ -307,14 +376,14 @@ def _validation(args: Args, policy: Policy) -> Any:
     return drive
 
 
-def _look(args: Args, frames: RenderedFrames, policy: Policy, console: Console) -> None:
+def _look(args: Args, frames: Frames, policy: Policy, console: Console) -> None:
     """Draw a batch, or learn it by heart."""
     rng = np.random.default_rng(args.seed)
     batch = next(iter(frames.epoch(64, 64, rng)))
     augment = Augment(args.augment) if args.augment else None
     if args.show_batch is not None:
         inputs, wanted = to_tensors(batch, policy, augment, args.seed)
-        draw_batch(inputs[0], wanted, args.show_batch)
+        draw_batch(inputs[: len(policy.config.cameras)], wanted, args.show_batch)
         console.print(f"Drew 64 samples into {args.show_batch}", soft_wrap=True)
     if args.overfit_batch:
         first, last = overfit(policy, batch, args.learning_rate)

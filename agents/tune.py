@@ -2,7 +2,7 @@
 
 Search for the options of agents.train with which a network drives best: learning rate, augmentation, balance, backbone.
 
-What counts is driving: autonomy on the validation tracks, then staying near the line. A trial that drives worse than
+What counts is driving: autonomy on the validation tracks, and staying near the line. A trial that drives worse than
 half of those before it did after as many epochs is ended early. The study is kept in a file: the same command goes on
 where it was interrupted, and several processes may work on one study at once.
 """
@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from agents import train
-from agents.learning.study import Trial, best_of, import_optuna, open_study, sampler, score, trials_of
+from agents.learning.material import Material
+from agents.learning.score import score
+from agents.learning.study import Trial, best_of, import_optuna, open_study, sampler, trials_of
 from agents.learning.study_picture import draw_study
 from agents.learning.training import Driving
 from agents.models.backbone_files import summary_of
@@ -57,8 +59,12 @@ class Args:
     """The lowest and the highest learning rate to try."""
     pretrained: str = train.Args.pretrained
     """Where backbones' weights begin: see agents.train."""
-    camera: str = train.Args.camera
-    """What it sees: topdown, front, left or right."""
+    camera: list[str] = field(default_factory=lambda: ["topdown"])
+    """What it sees: topdown, front, left or right; or several of them at once."""
+    past: int = train.Args.past
+    """Earlier frames that it sees beside the newest."""
+    stride: int = train.Args.stride
+    """Control steps from one of these to the next."""
     speed: bool = False
     """Let it know the car's speed too."""
     pedal: bool = False
@@ -119,7 +125,7 @@ def _objective(
         words = ", ".join(f"{name.replace('_', ' ')} {_word(value)}" for name, value in options.items())
         console.print(f"Trial {trial.number}: {words}")
         try:
-            training = train.make_training(replace(_train_args(args), out=folder, **options), laps)
+            training = train.make_training(replace(_train_args(args), out=folder, **options), Material.of_laps(laps))
             training.drive = _reporting(training.drive, trial, args.epochs)
             try:
                 driving = training.run(console)
@@ -234,15 +240,18 @@ def _report(args: Args, trials: Sequence[Trial], console: Console) -> None:
 
 def _command(args: Args, best: Trial) -> str:
     """Return the command line that trains a trial again."""
+    usual = train.Args(data=[], out=Path("best"))
     wanted = replace(_train_args(args), out=Path("best"), **best.options)
     words = ["python", "-m", "agents.train", "--data", *map(str, args.data), "--out", "best"]
     for option in fields(train.Args):
         value = getattr(wanted, option.name)
-        if option.name in ("data", "out") or value == option.default:
+        if option.name in ("data", "out") or value == getattr(usual, option.name):
             continue
         name = option.name.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{name}" if value else f"--no-{name}")
+        elif isinstance(value, list):
+            words += [f"--{name}", *value]
         else:
             words += [f"--{name}", str(value)]
     return shlex.join(words)

@@ -19,7 +19,7 @@ from rich.console import Console
 import drivesim
 from agents.browser.road_files import camera_values, write_road
 from agents.browser.runtime import write_runtime
-from agents.deployment.onnx_driver import OnnxDriver
+from agents.deployment.onnx_driver import OnnxDriver, input_names
 from agents.export import Args as ExportArgs
 from agents.export import export_policy
 from agents.lineup import generated_worlds, worlds_of_files
@@ -106,7 +106,7 @@ def _write_policy(path: Path, policy: Path) -> OnnxDriver:
 def _page_values(folder: Path, driver: OnnxDriver, worlds: list[World]) -> dict[str, Any]:
     """Write the roads; return all that the page must know, plain JSON."""
     config, rules = driver.config, page_rules(driver)
-    renderer = Renderer(config.camera, rules.vehicle)
+    renderers = [Renderer(camera, rules.vehicle) for camera in config.cameras]
     training = config.training
     return {
         "drivesim": drivesim.__version__,
@@ -115,12 +115,15 @@ def _page_values(folder: Path, driver: OnnxDriver, worlds: list[World]) -> dict[
             "file": "policy.onnx",
             "bytes": (folder / "policy.onnx").stat().st_size,
             "backbone": config.backbone,
-            "inputs": config.inputs,
+            "frame_inputs": input_names(config)[: len(config.cameras)],
+            "takes_speed": config.takes_speed,
+            "past": config.past,
+            "stride": config.stride,
             "outputs": config.outputs,
             "laps": training.get("laps"),
             "seconds": training["steps"] / config.control_hz if "steps" in training else None,
         },
-        "camera": camera_values(renderer),
+        "cameras": [camera_values(renderer) for renderer in renderers],
         "vehicle": asdict(rules.vehicle),
         "rules": {
             "control_hz": rules.control_hz,
@@ -129,7 +132,7 @@ def _page_values(folder: Path, driver: OnnxDriver, worlds: list[World]) -> dict[
             "cruise_speed": rules.cruise_speed,
             "off_road_margin": rules.off_road_margin,
         },
-        "roads": [write_road(folder, number, world, renderer) for number, world in enumerate(worlds)],
+        "roads": [write_road(folder, number, world, renderers) for number, world in enumerate(worlds)],
     }
 
 

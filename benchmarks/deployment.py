@@ -25,7 +25,8 @@ import drivesim
 from agents.deployment.onnx_driver import EXPORT_VERSION, OnnxDriver
 from agents.deployment.onnx_files import write_int8_onnx, write_onnx
 from agents.frame_driver import FrameDriver
-from agents.models.networks import build_network
+from agents.frame_history import Views
+from agents.models.networks import network_of
 from agents.models.policy_config import PolicyConfig
 from agents.policy import Policy
 from agents.provenance import commit
@@ -33,6 +34,7 @@ from agents.road_frames import validation_frames
 from drivesim.camera import get_camera
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError
+from drivesim.observation import frames_in
 from drivesim.vehicle import VEHICLES
 
 _FRAMES = 500
@@ -59,15 +61,15 @@ def main(args: Args) -> None:
         raise DrivesimError(f"--rounds, --seconds: expected more than 0, got {args.rounds} and {args.seconds}.")
     torch.set_num_threads(1)
     policy = _untrained() if args.policy is None else Policy.load(args.policy, "cpu")
-    frames, speeds = validation_frames(policy.config, _FRAMES)
+    views, speeds = validation_frames(policy.config, _FRAMES)
     given = speeds if policy.config.takes_speed else None
     console = Console()
     with TemporaryDirectory(prefix="drivesim-") as folder:
-        drivers = _drivers(policy, Path(folder), frames, speeds)
+        drivers = _drivers(policy, Path(folder), views, speeds)
         turns: dict[str, list[dict[str, float]]] = {name: [] for name in drivers}
         for turn in range(args.rounds):
             for name, driver in drivers.items():
-                turns[name].append(_timings(driver, frames, given, args.seconds))
+                turns[name].append(_timings(driver, views, given, args.seconds))
                 console.print(f"turn {turn + 1}: {name}: {turns[name][-1]}", highlight=False, soft_wrap=True)
     medians = {
         name: {what: float(np.median([turn[what] for turn in all_turns])) for what in all_turns[0]}
@@ -87,16 +89,15 @@ def main(args: Args) -> None:
 
 
 def _untrained() -> Policy:
-    camera = get_camera("topdown")
-    config = PolicyConfig("pilotnet", camera, ("steering",), dict(vars(VEHICLES["car"])), 20.0)
-    return Policy(config, build_network("pilotnet", camera.height, camera.width), "cpu")
+    config = PolicyConfig("pilotnet", (get_camera("topdown"),), ("steering",), dict(vars(VEHICLES["car"])), 20.0)
+    return Policy(config, network_of(config), "cpu")
 
 
-def _drivers(policy: Policy, folder: Path, frames: np.ndarray, speeds: np.ndarray) -> dict[str, FrameDriver]:
+def _drivers(policy: Policy, folder: Path, views: Views, speeds: np.ndarray) -> dict[str, FrameDriver]:
     """The policy in each of its forms, to be computed by one thread."""
     metadata = {"config": asdict(policy.config), "exported": {"version": EXPORT_VERSION}}
     write_onnx(folder / "whole.onnx", policy, metadata)
-    write_int8_onnx(folder / "int8.onnx", policy, metadata, frames, speeds)
+    write_int8_onnx(folder / "int8.onnx", policy, metadata, views, speeds)
     return {
         "torch": policy,
         "onnx": OnnxDriver(folder / "whole.onnx", threads=1),
@@ -104,12 +105,13 @@ def _drivers(policy: Policy, folder: Path, frames: np.ndarray, speeds: np.ndarra
     }
 
 
-def _timings(driver: FrameDriver, frames: np.ndarray, speeds: np.ndarray | None, seconds: float) -> dict[str, float]:
+def _timings(driver: FrameDriver, views: Views, speeds: np.ndarray | None, seconds: float) -> dict[str, float]:
     """One turn of a driver: milliseconds for a frame, frames a second in batches, and steps a second closed loop."""
 
-    def some(count: int, start: int) -> tuple[np.ndarray, np.ndarray | None]:
-        chosen = slice(start % (len(frames) - count), start % (len(frames) - count) + count)
-        return frames[chosen], None if speeds is None else speeds[chosen]
+    def some(count: int, start: int) -> tuple[Views, np.ndarray | None]:
+        first = start % (len(views[0]) - count)
+        chosen = slice(first, first + count)
+        return tuple(frames[chosen] for frames in views), None if speeds is None else speeds[chosen]
 
     single = _times(lambda i: driver.predict(*some(1, i)), seconds)
     batches = _times(lambda i: driver.predict(*some(_BATCH, i)), seconds)
@@ -141,20 +143,22 @@ def _closed_loop(driver: FrameDriver, seconds: float) -> float:
     env: Any = gymnasium.make(
         "drivesim/Drive-v0" if has_pedal else "drivesim/Steer-v0",
         track=range(4),
-        camera=driver.camera,
+        camera=driver.config.cameras,
         vehicle=driver.vehicle,
         control_hz=driver.config.control_hz,
     )
     observation, _ = env.reset(seed=0)
+    history = driver.new_history()
 
     def step(_: int) -> None:
         nonlocal observation
-        frame = observation["camera"] if has_pedal else observation
+        views = history.push([frame[None] for frame in frames_in(observation, has_pedal)])
         speeds = np.array([env.unwrapped.state.vehicle.speed]) if driver.config.takes_speed else None
-        action = driver.predict(frame[None], speeds)[0].astype(np.float32)
+        action = driver.predict(views, speeds)[0].astype(np.float32)
         observation, _, terminated, truncated, _ = env.step(action)
         if terminated or truncated:
             observation, _ = env.reset()
+            history.forget()
 
     # As many as all of them took, not the median: a reset is part of driving.
     times = _times(step, seconds)

@@ -99,8 +99,8 @@ def _ours(args: Args) -> dict[str, Callable[[float], float]]:
     blind = _vector(args.envs, None, args.threads)
     seeing = _vector(args.envs, "topdown", args.threads)
     policy = Policy(
-        PolicyConfig("pilotnet", get_camera("topdown"), ("steering",), {}, 20.0),
-        build_network("pilotnet", 96, 96),
+        PolicyConfig("pilotnet", (get_camera("topdown"),), ("steering",), {}, 20.0),
+        build_network("pilotnet", [(96, 96)]),
         "cpu",
     )
     driven = seeing.unwrapped

@@ -49,17 +49,17 @@ class Augment:
 
     def _change(self, frames: Tensor) -> Tensor:
         s = self.strength
-        values = _light(frames.float(), s)
+        values = _fog(_light(frames.float(), s), s)
         if _happens(0.5 * s):
             values = functional.gaussian_blur(values, [5, 5], [0.2 + 1.3 * s * float(torch.rand(()))])
         if _happens(0.6 * s):
-            values = _add_noise(values, 40.0 * s)
+            values = _add_noise(values, 55.0 * s)
         changed = values.clamp_(0, 255).to(torch.uint8)
         if _happens(0.3 * s):
             quality = int(95 - 80 * s * float(torch.rand(())))
             decoded = [through_jpeg(frame.permute(1, 2, 0).numpy(), quality) for frame in changed]
             changed = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2)
-        return _occlude(changed, 0.6 * s)
+        return _occlude(changed, s)
 
 
 def _happens(probability: float) -> bool:
@@ -71,21 +71,33 @@ def _around(one: float, spread: float, *shape: int) -> Tensor:
 
 
 def _light(values: Tensor, strength: float) -> Tensor:
-    """Change brightness, contrast, saturation and tint of each frame, and lay a veil over it as fog does."""
+    """Change brightness, contrast, saturation and tint of each frame."""
     count = len(values)
     saturation = _around(1.0, 0.8 * strength, count, 1, 1)
     grey = torch.tensor([0.299, 0.587, 0.114]).repeat(3, 1)
     colors = saturation * torch.eye(3) + (1 - saturation) * grey
-    colors = colors * _around(1.0, 0.2 * strength, count, 3, 1)
-    contrast = _around(1.0, 0.5 * strength, count, 1, 1)
-    veil = 0.6 * strength * torch.rand(count, 1, 1) ** 3
+    colors = colors * _around(1.0, 0.3 * strength, count, 3, 1)
+    # Somewhat more or less contrast; and of some frames a small rest.
+    contrast = _around(1.0, 0.4 * strength, count, 1, 1)
+    faint = torch.rand(count, 1, 1) < 0.35 * strength
+    contrast = torch.where(faint, 1 - 0.87 * strength * torch.rand(count, 1, 1), contrast)
     # All of them are linear in the colours: one matrix and one offset a frame.
     middle = values.mean(dim=(2, 3))[..., None]
-    matrix = (1 - veil) * contrast * colors
-    brightness = 255 * _around(0.0, 0.25 * strength, count, 1, 1)
-    offset = (1 - veil) * ((1 - contrast) * middle + brightness) + veil * _around(180.0, 60.0, count, 1, 1)
-    pixels = torch.baddbmm(offset, matrix, values.flatten(2))
+    brightness = 255 * _around(0.0, 0.35 * strength, count, 1, 1)
+    pixels = torch.baddbmm((1 - contrast) * middle + brightness, contrast * colors, values.flatten(2))
     return pixels.view_as(values)
+
+
+def _fog(values: Tensor, strength: float) -> Tensor:
+    """Lay fog over some frames, thicker here than there."""
+    chosen = torch.nonzero(torch.rand(len(values)) < 0.4 * strength).flatten()
+    if not len(chosen):
+        return values
+    density = 0.75 * strength * torch.rand(len(chosen), 1, 1, 1)
+    patches = torch.nn.functional.interpolate(torch.rand(len(chosen), 1, 4, 4), values.shape[-2:], mode="bilinear")
+    share = (density * (0.6 + 0.8 * patches)).clamp(max=1.0)
+    values[chosen] = torch.lerp(values[chosen], _around(190.0, 50.0, len(chosen), 1, 1, 1), share)
+    return values
 
 
 def _add_noise(values: Tensor, deviation: float) -> Tensor:
@@ -95,12 +107,16 @@ def _add_noise(values: Tensor, deviation: float) -> Tensor:
     noise = torch.take(_NOISE, torch.arange(start, start + values[0].numel())).view_as(values[0])
     values = values + deviation * torch.rand(len(values), 1, 1, 1) * noise
     if _happens(0.3):
-        values = torch.where(noise[:1].abs() > 2.3, 255.0 * (noise[:1] > 0), values)
+        # The rarest tenth of a normal distribution.
+        values = torch.where(noise[:1].abs() > 1.65, 255.0 * (noise[:1] > 0), values)
     return values
 
 
-def _occlude(frames: Tensor, probability: float) -> Tensor:
-    """Cover a rectangle of some frames, as dirt or a car in front does."""
-    for i in torch.nonzero(torch.rand(len(frames)) < probability).flatten().tolist():
-        frames[i] = _ERASE(frames[i])
+def _occlude(frames: Tensor, strength: float) -> Tensor:
+    """Cover rectangles of some frames, as dirt or a car in front does, and rows of others, as a broken sensor does."""
+    for _ in range(3):
+        for i in torch.nonzero(torch.rand(len(frames)) < 0.25 * strength).flatten().tolist():
+            frames[i] = _ERASE(frames[i])
+    for i in torch.nonzero(torch.rand(len(frames)) < 0.15 * strength).flatten().tolist():
+        frames[i][:, torch.rand(frames.shape[2]) < 0.2 * torch.rand(())] = 0
     return frames

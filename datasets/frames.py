@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from datasets.recolor import Turns, recolor
 from datasets.schema import Lap
 from datasets.views import Line, Spread, line_of
 from drivesim.appearance import Appearance
@@ -24,13 +25,13 @@ class Batch(NamedTuple):
     """Samples to learn from.
 
     Attributes:
-        frames: (B, H, W, 3) uint8 RGB.
+        frames: Of each camera, (B, H, W, 3) uint8 RGB; with past frames (B, 1 + past, H, W, 3), newest first.
         actions: (B, A) float32: steering, -1 full left ... +1 full right; and, where it is learned too, the pedal, -1
             full brake ... +1 full throttle.
         speeds: (B,) float32, m/s.
     """
 
-    frames: np.ndarray
+    frames: tuple[np.ndarray, ...]
     actions: np.ndarray
     speeds: np.ndarray
 
@@ -45,14 +46,16 @@ class Variety:
         looks: Fewest looks that an epoch shows the laps in; 0 shows them as they were recorded.
         sizes: Roads are made up to this many times larger or smaller; 1 for as they are.
         widths: Roads are made up to this many times wider besides, and somewhat narrower; 1 for as they are.
+        recolor: Share of the samples whose colours are turned at random: see `datasets.recolor`.
         balance: 0 draws steps as often as they were driven, 1 all degrees of steering equally often.
     """
 
     spread: Spread = field(default_factory=Spread)
     mirror: bool = True
     looks: int = 80
-    sizes: float = 1.25
+    sizes: float = 1.6
     widths: float = 2.2
+    recolor: float = 0.5
     balance: float = 0.0
 
 
@@ -61,24 +64,27 @@ class RenderedFrames:
 
     Args:
         laps: At least one.
-        camera: To see them through.
+        cameras: To see them through, one or several.
         variety: What to make of them.
         threads: Threads that draw.
         has_pedal: Whether the pedal is learned too.
+        past: Earlier frames of each camera beside the newest: see `datasets.views`.
+        stride: Control steps from one of these to the next.
     """
 
     def __init__(
         self,
         laps: Sequence[Lap],
-        camera: Camera,
+        cameras: Camera | Sequence[Camera],
         variety: Variety | None = None,
         threads: int = 1,
         has_pedal: bool = False,
+        past: int = 0,
+        stride: int = 1,
     ) -> None:
-        self._has_pedal = has_pedal
+        self._has_pedal, self._past, self._stride = has_pedal, past, stride
         self.variety = variety or Variety()
-        lookahead = self.variety.spread.lookahead
-        pairs = [(lap, line) for lap in laps if len(line := line_of(lap, lookahead))]
+        pairs = [(lap, line) for lap in laps if len(line := self._line_of(lap))]
         if not pairs:
             raise DrivesimError(
                 "data: no step to learn from in the laps given: all are marked bad or shorter than a second. "
@@ -87,7 +93,8 @@ class RenderedFrames:
         _check_alike([lap for lap, _ in pairs])
         self._laps = [lap for lap, _ in pairs]
         self._lines = [line for _, line in pairs]
-        self._renderer = Renderer(camera, self._lines[0].vehicle, threads)
+        cameras = [cameras] if isinstance(cameras, Camera) else cameras
+        self._renderers = [Renderer(camera, self._lines[0].vehicle, threads) for camera in cameras]
 
     def __len__(self) -> int:
         """Return the number of recorded steps that are learned from."""
@@ -126,7 +133,8 @@ class RenderedFrames:
         """The scenes of each of `count` batches: a few at a time, so that few textures are held."""
         scenes = [*self._scenes(rng)]
         order = rng.permutation(len(scenes))
-        held = _SCENES_FROM_ABOVE if self._renderer.camera.looks_down else _SCENES_AHEAD
+        looks_down = all(renderer.camera.looks_down for renderer in self._renderers)
+        held = _SCENES_FROM_ABOVE if looks_down else _SCENES_AHEAD
         groups = min(-(-len(scenes) // held), count)
         for number, chosen in enumerate(np.array_split(order, groups)):
             group = [_Scene(line, World(line.track, look)) for line, look in (scenes[i] for i in chosen)]
@@ -146,11 +154,14 @@ class RenderedFrames:
                 scale = self.variety.sizes ** rng.uniform(-1, 1)
                 # Recorded roads are rarely much wider than need be, so there is more to add above than below.
                 width = self.variety.widths ** rng.uniform(-0.4, 1)
-                resized = line_of(lap, self.variety.spread.lookahead, scale, width)
+                resized = self._line_of(lap, scale, width)
                 # A short lap made smaller may be over before there is a line to come back to.
                 line = resized if len(resized) else line
             look = Appearance.random(rng) if self.variety.looks else Appearance.from_dict(lap.info.appearance)
             yield (line.mirrored() if is_mirrored else line), look
+
+    def _line_of(self, lap: Lap, scale: float = 1.0, width: float = 1.0) -> Line:
+        return line_of(lap, self.variety.spread.lookahead, scale, width, self._past, self._stride)
 
     def _draw(self, scenes: list["_Scene"], of_scene: np.ndarray, rng: np.random.Generator, share: slice) -> Batch:
         poses: list[Floats] = []
@@ -160,13 +171,25 @@ class RenderedFrames:
             line = scenes[index].line
             steps = line.draw(np.count_nonzero(of_scene == index), self.variety.balance, rng)
             views, steering = line.view(steps, self.variety.spread, rng)
+            if self._past:
+                past = line.came_from(steps, views, self.variety.spread, rng)
+                views = np.concatenate([views[:, None], past], axis=1)
             poses.append(views)
             actions.append(np.column_stack([steering, line.pedal[steps]] if self._has_pedal else [steering]))
             speeds.append(line.speed[steps])
-        textures = [scenes[index].world.texture(self._renderer) for index in of_scene[share]]
-        frames = self._renderer.draw(textures, np.concatenate(poses)[share])
+        shown = np.concatenate(poses)[share]
+        frames = []
+        for renderer in self._renderers:
+            textures = [scenes[index].world.texture(renderer) for index in of_scene[share]]
+            # A sample's frames lie behind one another.
+            drawn = renderer.draw([each for each in textures for _ in range(1 + self._past)], shown.reshape(-1, 3))
+            frames.append(drawn.reshape(*shown.shape[:-1], *drawn.shape[1:]))
+        turns = Turns.random(len(of_scene), self.variety.recolor, rng).of(share)
+        for each in frames:
+            # All that belongs to a sample is turned alike: earlier frames as further rows.
+            recolor(each.reshape(len(each), -1, *each.shape[-2:]), turns)
         return Batch(
-            frames,
+            tuple(frames),
             np.concatenate(actions)[share].astype(np.float32),
             np.concatenate(speeds)[share].astype(np.float32),
         )

@@ -27,7 +27,7 @@ _PARQUET: dict[str, Any] = {
     "store_schema": False,  # it would hold the metadata, and with them the track, a second time
     "write_page_checksum": True,
 }
-_RECORD_SOME = "Record some: python -m agents.record --laps 40 --out"
+RECORD_SOME = "Record some: python -m agents.record --laps 40 --out"
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError, pa.ArrowException)
 
 
@@ -99,7 +99,7 @@ def read_laps(paths: Path | str | Iterable[Path | str], strict: bool = False) ->
         if file.suffix == ".arrows" and not lap.complete:
             lost.append(f"{file}: cut off, or still being recorded: {lap.duration:.1f} s ({len(lap)} steps) are read.")
     if not laps or (strict and lost):
-        raise DrivesimError("\n".join(lost) or f"No laps given. {_RECORD_SOME} DIR")
+        raise DrivesimError("\n".join(lost) or f"No laps given. {RECORD_SOME} DIR")
     return sorted(laps, key=lambda lap: lap.name), lost
 
 
@@ -121,7 +121,7 @@ def _lap_files(paths: Iterable[Path | str]) -> list[Path]:
         found += [file for file in sorted(path.glob("*.arrows")) if file.with_suffix(".parquet") not in found]
         if not found:
             state = "holds no lap" if path.exists() else "is not there"
-            raise DrivesimError(f"{path} {state}. {_RECORD_SOME} {path}")
+            raise DrivesimError(f"{path} {state}. {RECORD_SOME} {path}")
         files |= {file.resolve(): file for file in found}
     return list(files.values())
 

@@ -2,14 +2,22 @@
 
 The label of a pose that was driven is the driver's own steering. Beside the line it is that, plus what pure pursuit of
 the recorded path asks for because of the shift: no expert is needed, and a driver's habits are kept.
+
+A view with past frames has a past of its own: the poses of earlier steps, moved with the view as one rigid body, so
+that its frames show what a car would have seen that came here. That alone would let a network read the driver's last
+action off the movement between frames and repeat it ("copycat", Wen et al. 2020, "Fighting Copycat Agents in Behavioral
+Cloning from Observation Histories"): between steps actions hardly change, so the loss would be low, and the car would
+go on as it happened to go. Two things part the label from the movement: the shift asks for steering that the past does
+not show, and each past is bent as if another steering had led here, at random, while the label stays.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from datasets.balance import draw_steps
 from datasets.schema import Lap
-from drivesim.geometry import Floats, wrap_angle
+from drivesim.geometry import Floats, to_ego, to_world, wrap_angle
 from drivesim.pursuit import pursuit_curvature
 from drivesim.track import Track
 from drivesim.vehicle import VehicleParams, get_vehicle
@@ -18,9 +26,6 @@ from drivesim.vehicle import VehicleParams, get_vehicle
 # camera above the car sees no edge.
 NARROWEST = 2.5
 WIDEST = 14.0
-
-# Degrees of steering that balancing makes equal: a straight road, and ever tighter bends.
-_DEGREES = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 # Two steps that lie this many times farther apart than the car drove in between belong to two stretches.
 _JUMP = 3.0
@@ -35,12 +40,15 @@ class Spread:
         heading: Standard deviation of the turn away from it, radians.
         limit: Shifts and turns are cut at this many standard deviations.
         lookahead: Of the pure pursuit back to the line, seconds of driving.
+        bend: Standard deviation of the curvature added to the past of a view, 1/m: about what coming back to the line
+            from the other spreads takes.
     """
 
     lateral: float = 0.7
     heading: float = 0.10
     limit: float = 2.5
     lookahead: float = 0.8
+    bend: float = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +63,8 @@ class Line:
         targets: (T, 2) float64, metres, world: the recorded path a lookahead farther on.
         pedal: (T,) float64, what the driver wanted: -1 full brake ... +1 full throttle.
         speed: (T,) float64, m/s.
+        past: (T, P, 3) float64, poses of P earlier steps, the last one first: the first step of a recording, or after
+            a jump, stands for those before it.
     """
 
     track: Track
@@ -64,6 +74,7 @@ class Line:
     targets: Floats
     pedal: Floats
     speed: Floats
+    past: Floats
 
     def __len__(self) -> int:
         """Return the number of steps."""
@@ -79,6 +90,7 @@ class Line:
             poses=self.poses * [1.0, -1.0, -1.0],
             steering=-self.steering,
             targets=self.targets * flip,
+            past=self.past * [1.0, -1.0, -1.0],
         )
 
     def draw(self, count: int, balance: float, rng: np.random.Generator) -> np.ndarray:
@@ -89,12 +101,7 @@ class Line:
             balance: 0 draws all steps alike, 1 all degrees of steering; in between, some of each.
             rng: Of the choice.
         """
-        if not balance:
-            return rng.integers(len(self), size=count)
-        degrees = np.digitize(np.abs(self.steering), _DEGREES)
-        by_degree = 1.0 / np.bincount(degrees, minlength=len(_DEGREES) + 1)[degrees]
-        shares = balance * by_degree / by_degree.sum() + (1 - balance) / len(self)
-        return rng.choice(len(self), size=count, p=shares)
+        return draw_steps(self.steering, count, balance, rng)
 
     def view(self, steps: np.ndarray, spread: Spread, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw views beside some steps.
@@ -117,13 +124,34 @@ class Line:
         back = self._pursuit(poses, steps) - on_line
         return poses, np.clip(self.steering[steps] + back, -1.0, 1.0)
 
+    def came_from(self, steps: np.ndarray, views: Floats, spread: Spread, rng: np.random.Generator) -> Floats:
+        """Return where a car at some views would have come from: poses (B, P, 3), the last one first.
+
+        Args:
+            steps: (B,) indices.
+            views: (B, 3) poses, as `view` returns them.
+            spread: How much the past is bent; see the module.
+            rng: Of the bends.
+        """
+        now = self.poses[steps][:, None]
+        past = self.past[steps]
+        xy = to_ego(past[..., :2], now)
+        heading = past[..., 2] - now[..., 2]
+        if past.shape[1] and spread.bend:
+            bend = spread.bend * np.clip(rng.standard_normal((len(steps), 1)), -spread.limit, spread.limit)
+            # A curvature turns the path behind by its length, and moves it aside by half the length's square.
+            xy[..., 1] += bend * xy[..., 0] ** 2 / 2
+            heading = heading + bend * xy[..., 0]
+        placed = to_world(xy, views[:, None])
+        return np.concatenate([placed, wrap_angle(heading + views[:, None, 2])[..., None]], axis=-1)
+
     def _pursuit(self, poses: Floats, steps: np.ndarray) -> Floats:
         """Steering (B,) of pure pursuit from poses (B, 3) to their steps' targets."""
         curvature = pursuit_curvature(poses, self.targets[steps], self.vehicle)
         return -np.arctan(self.vehicle.wheelbase * curvature) / self.vehicle.max_steering_angle
 
 
-def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0) -> Line:
+def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0, past: int = 0, stride: int = 1) -> Line:
     """Take from a lap the steps that can be learned from, on the road as it was or on one of another size.
 
     Left out are steps marked bad, and those after which the recording does not go on for a lookahead without a jump.
@@ -138,13 +166,17 @@ def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0) 
         lookahead: Seconds.
         scale: How many times as large the road is made.
         width: How many times as wide it is made besides.
+        past: Earlier steps whose poses each step keeps.
+        stride: Control steps from one of these to the next.
     """
     columns, vehicle = lap.columns, get_vehicle(lap.info.vehicle)
     poses = lap.poses * [scale, scale, 1.0]
     xy = poses[:, :2]
     step = np.hypot(*np.diff(xy, axis=0).T)
     dt = 1.0 / lap.info.control_hz
-    stretch = np.concatenate([[0], np.cumsum(step > _JUMP * scale * np.maximum(columns["speed"][:-1] * dt, 0.1))])
+    jumps = step > _JUMP * scale * np.maximum(columns["speed"][:-1] * dt, 0.1)
+    stretch = np.concatenate([[0], np.cumsum(jumps)])
+    earlier = _earlier(poses, jumps, step, scale, past, stride)
     # Bad steps end a stretch too: the path through them is not one to come back to.
     stretch = stretch + np.cumsum(~lap.good)
     along = np.concatenate([[0.0], np.cumsum(step)])
@@ -165,7 +197,25 @@ def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0) 
         targets[usable],
         lap.wanted("pedal")[usable],
         columns["speed"][usable].astype(np.float64),
+        earlier[usable],
     )
+
+
+def _earlier(poses: Floats, jumps: np.ndarray, step: Floats, scale: float, past: int, stride: int) -> Floats:
+    """Return the poses (T, past, 3) of earlier steps, none of them before a jump.
+
+    On a resized road the car drove as fast as ever: an earlier step lies as far back along the line as it was driven.
+    """
+    count = len(poses)
+    first = np.maximum.accumulate(np.concatenate([[0], np.where(jumps, np.arange(1, count), 0)]))
+    at = np.maximum(np.arange(count)[:, None] - stride * np.arange(1, past + 1), first[:, None])
+    if scale == 1.0 or not past:
+        return poses[at]
+    along = np.concatenate([[0.0], np.cumsum(step)])
+    back = np.maximum(along[:, None] - (along[:, None] - along[at]) / scale, along[first][:, None])
+    turned = np.unwrap(poses[:, 2])
+    values = [np.interp(back, along, column) for column in (poses[:, 0], poses[:, 1], turned)]
+    return np.stack([values[0], values[1], wrap_angle(values[2])], axis=-1)
 
 
 def _resized(track: Track, scale: float, width: float, vehicle: VehicleParams) -> Track:

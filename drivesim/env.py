@@ -12,7 +12,14 @@ from gymnasium import spaces
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 from drivesim.namespaces import FLOATS
-from drivesim.observation import action_space, check_actions, observation_space, road_state, step_info
+from drivesim.observation import (
+    action_space,
+    check_actions,
+    frame_observation,
+    observation_space,
+    road_state,
+    step_info,
+)
 from drivesim.render import Renderer
 from drivesim.reward import reward_terms
 from drivesim.road_table import road_of_one
@@ -60,11 +67,11 @@ class DriveEnv(gymnasium.Env):
         self.rules = self.scenario.rules(self.has_pedal)
         self.render_mode = self.scenario.render_mode
         self.metadata = {**self.metadata, "render_fps": round(self.rules.control_hz)}
-        self.camera = self.scenario.camera_or_none()
-        self.observation_space = observation_space(self.camera, self.has_pedal)
+        self.cameras = self.scenario.cameras()
+        self.observation_space = observation_space(self.cameras, self.has_pedal)
         self.action_space: spaces.Box = action_space(self.has_pedal)
         self._source = self.scenario.world_source()
-        self._renderer = None if self.camera is None else Renderer(self.camera, self.rules.vehicle)
+        self._renderers = [Renderer(camera, self.rules.vehicle) for camera in self.cameras]
         self._large: Renderer | None = None
         self._viewer: Any = None
         self._reason: EndReason | None = None
@@ -138,6 +145,11 @@ class DriveEnv(gymnasium.Env):
             self._viewer = None
 
     @property
+    def camera(self) -> Camera | None:
+        """The car's only camera, or the first; None without one."""
+        return self.cameras[0] if self.cameras else None
+
+    @property
     def world(self) -> World:
         """The world of the running episode."""
         return self._world
@@ -171,12 +183,10 @@ class DriveEnv(gymnasium.Env):
             self._road = road_of_one(world.track)
 
     def _observe(self) -> Any:
-        if self._renderer is None:
+        if not self._renderers:
             return np.array(road_state(self._state, self._road, FLOATS), np.float32)
-        frame = self._draw(self._renderer)
-        if not self.has_pedal:
-            return frame
-        return {"camera": frame, "speed": np.array([self._state.vehicle.speed], np.float32)}
+        speed = np.array([self._state.vehicle.speed], np.float32) if self.has_pedal else None
+        return frame_observation([self._draw(renderer) for renderer in self._renderers], speed)
 
     def _draw(self, renderer: Renderer) -> np.ndarray:
         vehicle = self._state.vehicle

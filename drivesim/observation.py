@@ -19,18 +19,31 @@ PREVIEW = (0.0, 5.0, 10.0, 20.0, 40.0)
 _BOUND = 1000.0
 
 
-def observation_space(camera: Camera | None, has_pedal: bool) -> spaces.Space[Any]:
+def observation_space(cameras: tuple[Camera, ...], has_pedal: bool) -> spaces.Space[Any]:
     """Return the space of one car's observation.
 
-    With a camera, a frame, (height, width, 3) uint8 RGB; with a pedal, `Dict(camera=frame, speed=(1,) float32 m/s)`.
-    Without a camera, (9,) float32: see `road_state`.
+    With a camera, a frame, (height, width, 3) uint8 RGB, and with several a tuple of their frames; with a pedal,
+    `Dict(camera=frame, speed=(1,) float32 m/s)`. Without a camera, (9,) float32: see `road_state`.
     """
-    if camera is None:
+    if not cameras:
         return spaces.Box(-_BOUND, _BOUND, (4 + len(PREVIEW),), np.float32)
-    frame = spaces.Box(0, 255, (camera.height, camera.width, 3), np.uint8)
+    frames = [spaces.Box(0, 255, (camera.height, camera.width, 3), np.uint8) for camera in cameras]
+    seen: spaces.Space[Any] = frames[0] if len(frames) == 1 else spaces.Tuple(frames)
     if not has_pedal:
-        return frame
-    return spaces.Dict(camera=frame, speed=spaces.Box(0.0, _BOUND, (1,), np.float32))
+        return seen
+    return spaces.Dict(camera=seen, speed=spaces.Box(0.0, _BOUND, (1,), np.float32))
+
+
+def frames_in(observation: Any, has_pedal: bool) -> tuple[np.ndarray, ...]:
+    """Return the frames of an observation, one (or one batch) for each camera."""
+    seen = observation["camera"] if has_pedal else observation
+    return seen if isinstance(seen, tuple) else (seen,)
+
+
+def frame_observation(frames: list[np.ndarray], speed: np.ndarray | None) -> Any:
+    """Return the observation that holds frames, one (or one batch) for each camera, and, with a pedal, the speed."""
+    seen = frames[0] if len(frames) == 1 else tuple(frames)
+    return seen if speed is None else {"camera": seen, "speed": speed}
 
 
 def action_space(has_pedal: bool) -> spaces.Box:

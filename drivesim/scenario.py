@@ -1,5 +1,6 @@
 """Scenario: the arguments that the single and the vector environment share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -26,8 +27,8 @@ class Scenario:
         difficulty: Of generated tracks: `easy`, `medium`, `hard` or `mixed`.
         split: `train`, `test` or `validation`: disjoint families of generated tracks.
         appearance: `random`, a preset's name, or an `Appearance`.
-        camera: A preset's name (`topdown`, `front`, `left`, `right`), a `Camera`, or None for a vector of the road's
-            state instead of frames.
+        camera: A preset's name (`topdown`, `front`, `left`, `right`), a `Camera`, a list of these for several at once,
+            or None for a vector of the road's state instead of frames.
         vehicle: A preset's name (`car`, `car-dynamic`, `rc`) or `VehicleParams`.
         control_hz: Control steps a second.
         cruise_speed: Of the cruise controller (`Steer-v0`), m/s.
@@ -45,7 +46,7 @@ class Scenario:
     difficulty: str = "medium"
     split: str = "train"
     appearance: str | Appearance = "random"
-    camera: str | Camera | None = "topdown"
+    camera: str | Camera | Sequence[str | Camera] | None = "topdown"
     vehicle: str | VehicleParams = "car"
     control_hz: float = 20.0
     cruise_speed: float = 10.0
@@ -84,9 +85,15 @@ class Scenario:
             wind=self.wind,
         )
 
-    def camera_or_none(self) -> Camera | None:
-        """Return the camera, or None where the observation is the road's state."""
-        return None if self.camera is None else get_camera(self.camera)
+    def cameras(self) -> tuple[Camera, ...]:
+        """Return the cameras; none where the observation is the road's state."""
+        if self.camera is None:
+            return ()
+        if isinstance(self.camera, str | Camera):
+            return (get_camera(self.camera),)
+        if not self.camera:
+            raise DrivesimError("camera: expected a camera, or several, got an empty list. Give None for no frames.")
+        return tuple(get_camera(camera) for camera in self.camera)
 
     def world_source(self) -> WorldSource:
         """Return the source of the episodes' worlds."""

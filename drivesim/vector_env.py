@@ -9,11 +9,20 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from drivesim.camera import Camera
 from drivesim.env import RENDER_CAMERA, Snapshot
 from drivesim.errors import DrivesimError, check_name
 from drivesim.geometry import Floats
 from drivesim.namespaces import NUMPY
-from drivesim.observation import action_space, check_actions, observation_space, road_state, step_info
+from drivesim.observation import (
+    action_space,
+    check_actions,
+    frame_observation,
+    frames_in,
+    observation_space,
+    road_state,
+    step_info,
+)
 from drivesim.render import Renderer
 from drivesim.reward import reward_terms
 from drivesim.road_table import RoadTable
@@ -58,18 +67,18 @@ class DriveVectorEnv(VectorEnv):
             "render_fps": round(self.rules.control_hz),
         }
         self.render_mode = self.scenario.render_mode
-        self.camera = self.scenario.camera_or_none()
-        self.single_observation_space = observation_space(self.camera, self.has_pedal)
+        self.cameras = self.scenario.cameras()
+        self.single_observation_space = observation_space(self.cameras, self.has_pedal)
         self.single_action_space: spaces.Box = action_space(self.has_pedal)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._source = self.scenario.world_source()
         threads = (os.cpu_count() or 1) if self.scenario.threads is None else self.scenario.threads
-        self._renderer = None if self.camera is None else Renderer(self.camera, self.rules.vehicle, threads)
+        self._renderers = [Renderer(camera, self.rules.vehicle, threads) for camera in self.cameras]
         self._roads = RoadTable(num_envs)
         # Of each car, in the cars' order: the first reset enters all of them.
         self._worlds: dict[int, World] = {}
-        self._textures: dict[int, GroundTexture] = {}
+        self._textures: list[dict[int, GroundTexture]] = [{} for _ in self.cameras]
         self._rngs = [np.random.default_rng() for _ in range(num_envs)]
         self._everyone = np.ones(num_envs, bool)
         self._reasons = np.zeros(num_envs, np.int64)
@@ -151,8 +160,13 @@ class DriveVectorEnv(VectorEnv):
 
     def close_extras(self, **_: Any) -> None:
         """Stop the threads that draw."""
-        if self._renderer is not None:
-            self._renderer.close()
+        for renderer in self._renderers:
+            renderer.close()
+
+    @property
+    def camera(self) -> Camera | None:
+        """The cars' only camera, or the first; None without one."""
+        return self.cameras[0] if self.cameras else None
 
     @property
     def worlds(self) -> tuple[World, ...]:
@@ -256,8 +270,8 @@ class DriveVectorEnv(VectorEnv):
         """Put a car into a world."""
         self._worlds[car] = world
         self._roads.assign(car, world.track)
-        if self._renderer is not None:
-            self._textures[car] = world.texture(self._renderer)
+        for renderer, textures in zip(self._renderers, self._textures, strict=True):
+            textures[car] = world.texture(renderer)
 
     def _put(self, cars: np.ndarray, values: CarState) -> None:
         """Replace the states of some cars, leaving the old arrays as they were."""
@@ -302,20 +316,21 @@ class DriveVectorEnv(VectorEnv):
 
     def _observe(self, mask: np.ndarray) -> Any:
         """Observe the cars in `mask`; the others' observations stay as they are."""
-        if self._renderer is None:
+        if not self._renderers:
             return np.column_stack(road_state(self._state, self._roads.road, NUMPY)).astype(np.float32)
         poses = self.poses
-        if mask.all():
-            frames = self._renderer.draw(list(self._textures.values()), poses)
-        else:
-            last = self._observation["camera"] if self.has_pedal else self._observation
-            frames = self._renderer.copy(last)
+        frames = []
+        for number, (renderer, textures) in enumerate(zip(self._renderers, self._textures, strict=True)):
+            if mask.all():
+                frames.append(renderer.draw(list(textures.values()), poses))
+                continue
+            kept = renderer.copy(frames_in(self._observation, self.has_pedal)[number])
             cars = np.flatnonzero(mask)
             if len(cars):
-                frames[cars] = self._renderer.draw([self._textures[car] for car in cars.tolist()], poses[cars])
-        if not self.has_pedal:
-            return frames
-        return {"camera": frames, "speed": self._state.vehicle.speed[:, None].astype(np.float32)}
+                kept[cars] = renderer.draw([textures[car] for car in cars.tolist()], poses[cars])
+            frames.append(kept)
+        speed = self._state.vehicle.speed[:, None].astype(np.float32) if self.has_pedal else None
+        return frame_observation(frames, speed)
 
 
 class SteerVectorEnv(DriveVectorEnv):
@@ -337,5 +352,7 @@ def _seeds(seed: int | list[int | None] | None, count: int) -> list[int | None]:
 def _take(observation: Any, car: int) -> Any:
     """One car's part of a batched observation, as a copy."""
     if isinstance(observation, dict):
-        return {key: value[car].copy() for key, value in observation.items()}
+        return {key: _take(value, car) for key, value in observation.items()}
+    if isinstance(observation, tuple):
+        return tuple(_take(value, car) for value in observation)
     return observation[car].copy()

@@ -1,5 +1,6 @@
 """Road files: roads, a camera and a car as a browser takes them: pictures, tables of numbers, and plain values."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,14 @@ _MARGIN = 60.0
 _WEBP_QUALITY = 82
 
 
-def write_road(folder: Path, number: int, world: World, renderer: Renderer) -> dict[str, Any]:
+def write_road(folder: Path, number: int, world: World, renderers: Sequence[Renderer]) -> dict[str, Any]:
     """Write a road's files.
 
     Args:
         folder: Of the page. The files go into a folder of the road's number in `roads`: its name may be any.
         number: Of the road.
         world: The road and its look.
-        renderer: Of the network's camera.
+        renderers: Of the network's cameras.
 
     Returns:
         What the page must know of it, plain JSON, with the files' names relative to `folder`.
@@ -48,7 +49,10 @@ def write_road(folder: Path, number: int, world: World, renderer: Renderer) -> d
         "spacing": track.spacing,
         "table": table.relative_to(folder).as_posix(),
         "look": {"sky": look.sky, "horizon": look.horizon, "ground": look.ground},
-        "ground": _write_ground(folder, place, world.texture(renderer)),
+        "grounds": [
+            _write_ground(folder, place / f"camera-{i}", world.texture(renderer))
+            for i, renderer in enumerate(renderers)
+        ],
         "picture": _write_picture(folder, place / "picture.webp", world),
         "outline": _outline(track),
     }
@@ -87,11 +91,12 @@ def _sprite_values(sprite: Sprite) -> dict[str, Any]:
 
 def _write_ground(folder: Path, place: Path, ground: GroundTexture) -> dict[str, Any]:
     """Write the pages of the network's ground without loss."""
+    place.mkdir()
     pages = []
     columns, rows = ground.grid.tolist()
     for row in range(rows):
         for column in range(columns):
-            page, path = ground.page(column, row), place / f"ground-{column}-{row}.png"
+            page, path = ground.page(column, row), place / f"{column}-{row}.png"
             _write_image(path, page.levels[0], [cv2.IMWRITE_PNG_COMPRESSION, 9])
             pages.append({"file": path.relative_to(folder).as_posix(), "left": page.left, "top": page.top})
     return {

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from agents.frame_driver import FrameDriver
+from agents.frame_history import Views
 from agents.models.policy_config import PolicyConfig
 from drivesim.errors import DrivesimError
 
-EXPORT_VERSION = 1
+# 1 knew a single camera, and no past frames.
+EXPORT_VERSION = 2
 
 # The key of the file's metadata that holds the configuration, as JSON.
 METADATA_KEY = "drivesim"
@@ -42,22 +44,19 @@ class OnnxDriver(FrameDriver):
         self.name = path.stem
         self._check_shapes(path)
 
-    def _compute(self, frames: np.ndarray, speeds: np.ndarray | None) -> np.ndarray:
+    def _compute(self, views: Views, speeds: np.ndarray | None) -> np.ndarray:
+        given = views if speeds is None else (*views, speeds)
         actions = []
-        for first in range(0, len(frames), _CHUNK):
+        for first in range(0, len(views[0]), _CHUNK):
             chunk = slice(first, first + _CHUNK)
-            feeds = {"frames": frames[chunk]}
-            if speeds is not None:
-                feeds["speeds"] = speeds[chunk]
+            feeds = {name: each[chunk] for name, each in zip(input_names(self.config), given, strict=True)}
             actions.append(self._session.run(None, feeds)[0])
         return np.concatenate(actions)
 
     def _check_shapes(self, path: Path) -> None:
         """Refuse a file whose network takes or gives something else than its configuration says."""
-        camera = self.config.camera
-        expected = {"frames": ("tensor(uint8)", [camera.height, camera.width, 3])}
-        if self.config.takes_speed:
-            expected["speeds"] = ("tensor(float)", [])
+        ends = [("tensor(uint8)", [*shape]) for shape in self.config.frame_shapes] + [("tensor(float)", [])]
+        expected = dict(zip(input_names(self.config), ends, strict=False))
         given = {"actions": ("tensor(float)", [len(self.config.outputs)])}
         for what, wanted, ends in (
             ("takes", expected, self._session.get_inputs()),
@@ -70,6 +69,12 @@ class OnnxDriver(FrameDriver):
                 raise DrivesimError(
                     f"policy: {path} {what} {named}; its configuration says {_in_words(wanted)}. Export it anew."
                 )
+
+
+def input_names(config: PolicyConfig) -> list[str]:
+    """Return the names of an exported network's inputs: `frames`, of a second camera `frames_2`, ...; and `speeds`."""
+    frames = ["frames", *(f"frames_{number}" for number in range(2, len(config.cameras) + 1))]
+    return [*frames, "speeds"] if config.takes_speed else frames
 
 
 def _session(path: Path, threads: int | None) -> Any:

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from agents.deployment.deployed import DeployedNetwork, example_inputs
-from agents.deployment.onnx_driver import METADATA_KEY
+from agents.deployment.onnx_driver import METADATA_KEY, input_names
+from agents.frame_history import Views
 from agents.policy import Policy
 from drivesim.errors import DrivesimError
 
@@ -36,7 +37,7 @@ def write_onnx(path: Path, policy: Policy, metadata: dict[str, Any]) -> None:
         program = torch.onnx.export(
             DeployedNetwork(policy),
             inputs,
-            input_names=list(shapes),
+            input_names=input_names(policy.config),
             output_names=["actions"],
             dynamic_shapes=shapes,
             dynamo=True,
@@ -45,9 +46,7 @@ def write_onnx(path: Path, policy: Policy, metadata: dict[str, Any]) -> None:
     _save(onnx, program.model_proto, path, metadata)
 
 
-def write_int8_onnx(
-    path: Path, policy: Policy, metadata: dict[str, Any], frames: np.ndarray, speeds: np.ndarray
-) -> None:
+def write_int8_onnx(path: Path, policy: Policy, metadata: dict[str, Any], views: Views, speeds: np.ndarray) -> None:
     """Write a policy as ONNX whose convolutions compute with 8-bit integers.
 
     The fully connected layers stay in float32: they are a hundredth of PilotNet's work, and the rounding of the last
@@ -57,17 +56,16 @@ def write_int8_onnx(
         path: Of the file.
         policy: To write.
         metadata: See `write_onnx`.
-        frames: (B, H, W, 3) uint8, to learn the ranges of the activations from.
+        views: Of each camera, to learn the ranges of the activations from.
         speeds: (B,) float32, m/s, of the frames.
     """
     onnx = _onnx()
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    named = dict(zip(input_names(policy.config), (*views, speeds), strict=False))
     feeds = [
-        {"frames": frames[first : first + _CHUNK]}
-        | ({"speeds": speeds[first : first + _CHUNK]} if policy.config.takes_speed else {})
-        for first in range(0, len(frames), _CHUNK)
+        {name: each[first : first + _CHUNK] for name, each in named.items()} for first in range(0, len(speeds), _CHUNK)
     ]
     with TemporaryDirectory(prefix="drivesim-") as folder, _quiet():
         whole, prepared, small = (Path(folder) / name for name in ("whole.onnx", "prepared.onnx", "small.onnx"))

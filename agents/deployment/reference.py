@@ -1,10 +1,11 @@
 """Reference: what a policy sees and does on unseen roads when all is well; kept beside the policy.
 
-The policy itself drives many validation roads, each in a look of its own, and is put back where it strays.
+The policy itself drives many validation roads, each in a look of its own, and is put back where it strays. For one that
+learned from recordings those tell it, since no simulated road looks like them: see `reference_of_recordings`.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from agents.deployment.frame_statistics import STATISTICS, frame_statistics
 from agents.driver import frames_of
 from agents.frame_driver import FrameDriver
 from agents.rollout import Course, drive
+from datasets.formats.drive import StoredDrive
+from datasets.frame_fit import FrameFit
+from datasets.stored_frames import front_view, usable_steps
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats
 from drivesim.vector_env import DriveVectorEnv
@@ -105,6 +109,11 @@ def reference_of(
         found = Reference.load(path)
         if found.policy == checksum:
             return found
+    if driver.config.fit is not None:
+        raise DrivesimError(
+            f"{path}: this policy learned from recordings, and what is usual for these weights is not there. Training "
+            "writes it and exporting takes it along: copy it to there."
+        )
     made = make_reference(driver, checksum, on_step, roads)
     try:
         made.save(path)
@@ -125,7 +134,7 @@ def make_reference(
     """Let a policy drive, and describe what it sees and does. See `reference_of`."""
     worlds = WorldSource(range(_FIRST_SEED, _FIRST_SEED + roads), "mixed", "validation").all()
     course = Course.made_for(driver.config, put_back_beyond=1.0, time_limit=WINDOW)
-    at_once = _FROM_ABOVE if driver.camera.looks_down else _AHEAD
+    at_once = _FROM_ABOVE if all(camera.looks_down for camera in driver.config.cameras) else _AHEAD
     values: list[Floats] = []
     while worlds:
         batch, worlds = worlds[:at_once], worlds[at_once:]
@@ -134,10 +143,42 @@ def make_reference(
         values += watched.of_each_car()
         if on_step is not None:
             on_step(1 - len(worlds) / roads)
+    return _describe(driver, checksum, values, roads)
+
+
+def _describe(driver: FrameDriver, checksum: str, values: Sequence[Floats], roads: int) -> Reference:
+    """Make a reference of the statistics and actions (T, S + A) on each road."""
     names = (*STATISTICS, *driver.config.outputs)
     distributions = {name: Distribution.of([road[:, i] for road in values]) for i, name in enumerate(names)}
     normality = Normality.of(np.concatenate(values)[:, : len(STATISTICS)])
     return Reference(checksum, normality, distributions, roads)
+
+
+def reference_of_recordings(driver: FrameDriver, checksum: str, drives: Sequence[StoredDrive]) -> Reference:
+    """Describe what a policy sees and does on recorded drives that it learned from.
+
+    Args:
+        driver: The policy.
+        checksum: Of its weights.
+        drives: Each `WINDOW` of theirs counts as a road.
+    """
+    camera, config = driver.camera, driver.config
+    fit, takes_speed = config.fit or FrameFit(), config.takes_speed
+    window = max(round(WINDOW * config.control_hz), 1)
+    values: list[Floats] = []
+    for view in (front_view(recorded, usable_steps(recorded, False, takes_speed)) for recorded in drives):
+        for start in range(0, len(view.indices), window):
+            steps = slice(start, start + window)
+            pictures = view.pictures.read(view.indices[steps].tolist())
+            frames = np.array([fit.apply(picture, camera.height, camera.width) for picture in pictures])
+            actions = driver.predict(frames, view.speed[steps] if takes_speed else None)
+            values.append(np.column_stack([frame_statistics(frames), actions]))
+    return _describe(driver, checksum, values, len(values))
+
+
+def keep_reference(folder: Path, driver: FrameDriver, drives: Sequence[StoredDrive]) -> None:
+    """Write beside a policy what is usual for it on recorded drives."""
+    reference_of_recordings(driver, _checksum(folder), drives).save(reference_path(folder))
 
 
 class _Watched:
@@ -157,6 +198,9 @@ class _Watched:
             self._rows.append((cars, np.column_stack([statistics, actions])))
         self._steps += 1
         return actions
+
+    def forget(self, env: DriveVectorEnv, cars: np.ndarray) -> None:
+        self._driver.forget(env, cars)
 
     def of_each_car(self) -> list[Floats]:
         """Return (T, statistics and actions) of each car."""

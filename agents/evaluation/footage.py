@@ -6,10 +6,12 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 
+from agents.frame_history import Views
+from agents.models.policy_config import PolicyConfig
 from agents.rollout import Drive
 from drivesim.camera import Camera
 from drivesim.render import Renderer
-from drivesim.vehicle import VehicleParams
+from drivesim.vehicle import VehicleParams, get_vehicle
 
 
 def seen_again(driven: Drive, camera: Camera, vehicle: VehicleParams, steps: Iterable[int]) -> Iterator[np.ndarray]:
@@ -19,6 +21,21 @@ def seen_again(driven: Drive, camera: Camera, vehicle: VehicleParams, steps: Ite
     for step in steps:
         pose = np.array([[driven.columns[name][step] for name in ("x", "y", "heading")]])
         yield renderer.draw([texture], pose)[0].copy()
+
+
+def views_again(driven: Drive, config: PolicyConfig, steps: Iterable[int]) -> Views:
+    """Return what a policy saw at those steps of its drive, past frames included, as its `predict` takes it."""
+    at = np.fromiter(steps, np.int64)
+    # Whoever was put back had no past: see `agents.frame_history`.
+    begun = np.concatenate([[0], np.flatnonzero(driven.put_back) + 1])
+    first = begun[np.searchsorted(begun, at, side="right") - 1]
+    shown = np.maximum(at[:, None] - config.stride * np.arange(config.past + 1), first[:, None]).ravel()
+    vehicle = get_vehicle(config.vehicle)
+    views = []
+    for camera, shape in zip(config.cameras, config.frame_shapes, strict=True):
+        frames = np.stack(list(seen_again(driven, camera, vehicle, shown.tolist())))
+        views.append(frames.reshape(len(at), *shape))
+    return tuple(views)
 
 
 def write_film(path: Path, frames: Iterable[np.ndarray], fps: float, options: Sequence[str] = ()) -> None:

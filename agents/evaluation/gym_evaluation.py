@@ -54,6 +54,10 @@ class FramePlayer(Protocol):
 
     name: str
 
+    def begin(self) -> None:
+        """Begin an episode."""
+        ...
+
     def act(self, frame: np.ndarray) -> np.ndarray:
         """Take a frame (H, W, 3) uint8 to an action."""
         ...
@@ -66,10 +70,15 @@ class PolicyPlayer:
         self.policy, self.name = policy, policy.name
         self._box = _action_box(env)
         _check_fit(policy, env, self._box)
+        self._history = policy.new_history()
+
+    def begin(self) -> None:
+        """See `FramePlayer.begin`."""
+        self._history.forget()
 
     def act(self, frame: np.ndarray) -> np.ndarray:
         """See `FramePlayer.act`."""
-        return _to_box(self.policy.predict(frame[None])[0], self._box)
+        return _to_box(self.policy.predict(self._history.push([frame[None]]))[0], self._box)
 
 
 class StraightPlayer:
@@ -81,6 +90,9 @@ class StraightPlayer:
         box = _action_box(env)
         wanted = np.zeros(box.shape[0])
         self._action = _to_box(np.array([0.0, 0.3]), box) if _has_pedals(box) else _to_box(wanted, box)
+
+    def begin(self) -> None:
+        """See `FramePlayer.begin`."""
 
     def act(self, frame: np.ndarray) -> np.ndarray:
         """See `FramePlayer.act`."""
@@ -94,6 +106,9 @@ class RandomPlayer:
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         self._box, self._rng = _action_box(env), np.random.default_rng(0)
+
+    def begin(self) -> None:
+        """See `FramePlayer.begin`."""
 
     def act(self, frame: np.ndarray) -> np.ndarray:
         """See `FramePlayer.act`."""
@@ -146,6 +161,7 @@ def evaluate_in_gym(
     try:
         for seed in seeds:
             frame, _ = env.reset(seed=seed)
+            driver.begin()
             total, length, ended = 0.0, 0, False
             while not ended:
                 frame, reward, terminated, truncated, _ = env.step(driver.act(frame))
@@ -191,6 +207,10 @@ def _to_box(action: np.ndarray, box: spaces.Box) -> np.ndarray:
 
 def _check_fit(policy: FrameDriver, env: gymnasium.Env[Any, Any], box: spaces.Box) -> None:
     """Refuse a policy that sees or does something else."""
+    if len(policy.config.cameras) > 1:
+        raise DrivesimError(
+            f"camera: {policy.name} takes frames of {len(policy.config.cameras)} cameras; the environment gives one."
+        )
     shape = (policy.camera.height, policy.camera.width, 3)
     if env.observation_space.shape != shape:
         raise DrivesimError(

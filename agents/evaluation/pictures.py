@@ -1,7 +1,6 @@
 """Pictures: driven lines on their roads, and short films."""
 
 from collections.abc import Iterator
-from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +65,7 @@ def check_video_name(path: Path) -> None:
 
 
 def write_video(driven: Drive, course: Course, path: Path) -> None:
-    """Film a drive's first seconds (MP4 or GIF): the road from above, and in a corner what the network saw."""
+    """Film a drive's first seconds (MP4 or GIF): the road from above, and in a corner what each camera saw."""
     check_video_name(path)
     count = min(len(driven.put_back), round(_FILM_SECONDS / driven.dt))
     options = ["-vf", "fps=10,scale=320:-1,split[a][b];[a]palettegen[p];[b][p]paletteuse"]
@@ -77,16 +76,20 @@ def write_video(driven: Drive, course: Course, path: Path) -> None:
 def _film_frames(driven: Drive, course: Course, count: int) -> Iterator[np.ndarray]:
     steps, vehicle = range(count), course.vehicle
     roads = seen_again(driven, RENDER_CAMERA, vehicle, steps)
-    views = repeat(None) if course.camera is None else seen_again(driven, course.camera, vehicle, steps)
-    for step, frame, view in zip(steps, roads, views, strict=False):
-        if view is not None:
-            _inset(frame, view)
+    cameras = [seen_again(driven, camera, vehicle, steps) for camera in course.cameras]
+    for step, frame in zip(steps, roads, strict=True):
+        top = 10
+        for views in cameras:
+            view = next(views)
+            _inset(frame, view, top)
+            top += len(view) + 6
         draw_steering(frame, float(driven.columns["steering"][step]))
         yield frame
 
 
-def _inset(frame: np.ndarray, view: np.ndarray) -> None:
-    """Put what the network saw into the upper left corner, in a white frame."""
+def _inset(frame: np.ndarray, view: np.ndarray, top: int) -> None:
+    """Put what a camera saw at the left border, from row `top`, in a white frame; what does not fit is cut off."""
+    view = view[: max(len(frame) - top - 2, 0), : frame.shape[1] - 12]
     height, width = view.shape[:2]
-    frame[8 : height + 12, 8 : width + 12] = 255
-    frame[10 : height + 10, 10 : width + 10] = view
+    frame[top - 2 : top + height + 2, 8 : width + 12] = 255
+    frame[top : top + height, 10 : width + 10] = view

@@ -26,9 +26,6 @@ _HEARTBEAT = 60
 # Trials that are never ended early: there is nothing to compare them with.
 _FIRST_TRIALS = 5
 
-# A metre counts less than a single intervention does on any road: that is 6 s of the seconds driven on all roads.
-_ERROR_WEIGHT = 1e-3
-
 
 @dataclass(frozen=True)
 class Trial:
@@ -37,7 +34,8 @@ class Trial:
     Attributes:
         number: Counted from 0.
         options: That it tried: names of `agents.train`'s options.
-        score: See `score`; of a trial that was ended early its best until then, None where it never drove.
+        score: See `agents.learning.score`; of a trial that was ended early its best until then, None where it never
+            drove.
         complete: False where it was ended early.
         driving: Of its best epoch; empty where it was ended early.
     """
@@ -47,11 +45,6 @@ class Trial:
     score: float | None
     complete: bool
     driving: dict[str, float]
-
-
-def score(driving: dict[str, float]) -> float:
-    """Return the number that a search makes large: autonomy, and among equals staying near the line."""
-    return driving["autonomy"] - _ERROR_WEIGHT * driving["cross_track_error"]
 
 
 def open_study(path: Path, options: dict[str, Any]) -> "optuna.Study":

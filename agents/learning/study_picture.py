@@ -12,6 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from agents.learning.score import ERROR_WEIGHT
 from agents.learning.study import Trial
 from drivesim.whole_file import whole_file
 
@@ -48,7 +49,7 @@ def _draw_scores(axis: Axes, driven: Sequence[Trial], scores: np.ndarray, count:
     axis.step(numbers[complete], best, where="post", color="tab:red", label="best so far")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("trial")
-    axis.set_ylabel("score: autonomy - 0.001 x error (m)")
+    axis.set_ylabel(f"score: autonomy - {ERROR_WEIGHT} x error (m)")
     axis.set_title(f"{count} trials, {complete.sum()} of them complete", fontsize=10)
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)

@@ -16,11 +16,13 @@ from torch import nn
 from agents.learning.checkpoint import NAME, Checkpoint, optimizer_tensors, restore_network, restore_optimizer
 from agents.learning.distributed import first_decides, mean_of, rank, share_of, shared
 from agents.learning.schedule import Plan, set_training
+from agents.learning.score import score
 from agents.models.devices import autocast
 from agents.policy import Policy
 from agents.progress import progress_bar
 from datasets.augment import Augment
-from datasets.frames import Batch, RenderedFrames
+from datasets.frames import Batch
+from datasets.stored_frames import Frames
 from drivesim.errors import DrivesimError
 
 _LOG = "metrics.jsonl"
@@ -46,7 +48,8 @@ class Training:
         policy: Its network learns.
         frames: To learn from.
         plan: How.
-        drive: Drives a policy on the validation tracks: `autonomy` and `cross_track_error` (metres).
+        drive: Drives a policy on the validation tracks: `autonomy` and `cross_track_error` (metres). Or lets it answer
+            pictures that were held out: `steering_mae`, and `pedal_mae` where it is learned.
         folder: For the policy, the log and the checkpoint.
         seed: Of the order of samples, the views and the augmentation.
         options: What the training was asked for; a checkpoint is taken up by the same options alone.
@@ -58,7 +61,7 @@ class Training:
     def __init__(
         self,
         policy: Policy,
-        frames: RenderedFrames,
+        frames: Frames,
         plan: Plan,
         drive: Callable[[Policy], Driving],
         folder: Path,
@@ -93,10 +96,7 @@ class Training:
                 self._fit(on_step)
             loss = float(np.mean(self._losses))
             better, driving = self._judge()
-            console.print(
-                f"epoch {self._epoch:2d}  loss {loss:.5f}  autonomy {driving['autonomy']:.3f}  "
-                f"cross-track error {driving['cross_track_error']:.3f} m{'  saved' if better else ''}"
-            )
+            console.print(f"epoch {self._epoch:2d}  loss {loss:.5f}  {in_words(driving)}{'  saved' if better else ''}")
             self._log({"epoch": self._epoch, "loss": loss, **driving})
             self._checkpoint()
         if rank() == 0:
@@ -132,7 +132,7 @@ class Training:
             policy = Policy(policy.config, self._average, policy.device.type)
         driving = first_decides(lambda: self.drive(policy))
         self._epoch, self._step = self._epoch + 1, 0
-        better = not self.best or _rank(driving) > _rank(self.best)
+        better = not self.best or score(driving) > score(self.best)
         self._since_better = 0 if better else self._since_better + 1
         if better:
             self.best = driving
@@ -186,7 +186,7 @@ class Training:
         with (self.folder / _LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         if self._logger is not None:
-            for name in ("autonomy", "cross_track_error"):
+            for name in self.best:
                 self._logger.add_scalar(name, row[name], self._epoch * self.plan.steps)
 
     def _checkpoint(self) -> None:
@@ -249,17 +249,22 @@ def to_tensors(
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
     """Return the very tensors that enter a policy's network, and the wanted actions (B, A).
 
+    A sample's frames, past ones and those of all cameras, are changed by the same light and weather.
+
     Args:
         batch: Samples.
         policy: Whose network.
         augment: Changes the frames.
         seed: Of the changes.
     """
-    # NHWC memory seen as NCHW: channels_last without a copy.
-    frames = torch.from_numpy(batch.frames).permute(0, 3, 1, 2)
-    if augment is not None:
-        frames = augment(frames, seed)
-    inputs = [frames.to(policy.device)]
+    inputs = []
+    for frames in map(torch.from_numpy, batch.frames):
+        if augment is not None:
+            # One tall picture of all of a sample's frames.
+            tall = frames.flatten(1, -3).movedim(-1, -3)
+            frames = augment(tall, seed).movedim(-3, -1).reshape(frames.shape)
+        # Colours last in memory and first in order: channels_last without a copy.
+        inputs.append(frames.movedim(-1, -3).to(policy.device))
     if policy.config.takes_speed:
         inputs.append(torch.from_numpy(batch.speeds).to(policy.device))
     return inputs, torch.from_numpy(batch.actions).to(policy.device)
@@ -285,6 +290,9 @@ def loss_of(actions: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return nn.functional.smooth_l1_loss(actions.float(), wanted, beta=0.1)
 
 
-def _rank(driving: Driving) -> tuple[float, float]:
-    """Autonomy decides; among equals, staying near the line."""
-    return driving["autonomy"], -driving["cross_track_error"]
+def in_words(driving: Driving) -> str:
+    """Say what chose a policy."""
+    if "autonomy" in driving:
+        return f"autonomy {driving['autonomy']:.3f}  cross-track error {driving['cross_track_error']:.3f} m"
+    errors = [f"{name.removesuffix('_mae')} {value:.4f}" for name, value in driving.items()]
+    return f"mean absolute error of {', '.join(errors)}"

@@ -67,7 +67,7 @@ def classifier(name: str, size: int, classes: int, imagenet: bool = False) -> Ba
         classes: How many.
         imagenet: Whether with the backbone's ImageNet weights.
     """
-    return BackboneNetwork(build_backbone(name, imagenet), size, size, classes, hidden=0)
+    return BackboneNetwork(build_backbone(name, imagenet), [(size, size)], classes, hidden=0)
 
 
 def write_backbone(folder: Path, config: BackboneConfig, network: BackboneNetwork) -> None:

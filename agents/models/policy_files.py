@@ -12,7 +12,8 @@ from agents.models.networks import PILOTNET
 from agents.models.policy_config import PolicyConfig
 from drivesim.errors import DrivesimError
 
-FORMAT_VERSION = 1
+# 1 knew a single camera, and no past frames.
+FORMAT_VERSION = 2
 
 
 def write_policy(folder: Path, config: PolicyConfig, network: nn.Module) -> None:

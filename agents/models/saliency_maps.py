@@ -6,7 +6,7 @@ here as much as the action hangs on it, where the paper takes the mean of all: o
 shows the ground's colour and the car, which steer nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from typing import Any
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from agents.models.networks import DrivingNetwork
 from agents.policy import Policy
 from drivesim.errors import DrivesimError
 
@@ -33,26 +34,34 @@ _COLORS = np.stack([np.interp(np.linspace(0, 5, 256), np.arange(6), channel) for
 _COLOR_KEPT, _BRIGHTNESS_KEPT = 0.35, 0.55
 
 
-def saliency_maps(policy: Policy, frames: np.ndarray, speeds: np.ndarray | None = None) -> np.ndarray:
+def saliency_maps(
+    policy: Policy, frames: np.ndarray | Sequence[np.ndarray], speeds: np.ndarray | None = None, camera: int = 0
+) -> np.ndarray:
     """Say how much each pixel counts for the actions of a policy.
 
     Args:
         policy: Whose; it drives on as before.
-        frames: (B, H, W, 3) uint8 RGB, of the policy's camera.
+        frames: As its `predict` takes them.
         speeds: (B,) m/s, where it takes them.
+        camera: Which camera's pixels, of several. With past frames the map is of all of them together in a plain
+            network, which sees them as colours of one; of the newest in others.
 
     Returns:
         (B, H, W) float32, each map from 0 to 1; all 0 where a map is flat.
     """
-    policy.check_inputs(frames, speeds)
-    method = _visual_backprop if _is_plain(policy.network) else _grad_cam
-    maps = np.empty(frames.shape[:3], np.float32)
-    with _in_evaluation_mode(policy.network), torch.inference_mode(False), torch.enable_grad():
-        for start in range(0, len(frames), _CHUNK):
+    views = policy.check_inputs(frames, speeds)
+    network = policy.network
+    tower = network.towers[camera] if isinstance(network, DrivingNetwork) else network
+    method = _visual_backprop if _is_plain(tower) else _grad_cam
+    maps = np.empty((len(views[0]), *views[camera].shape[-3:-1]), np.float32)
+    with _in_evaluation_mode(network), torch.inference_mode(False), torch.enable_grad():
+        for start in range(0, len(maps), _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            seen = torch.tensor(frames[chunk], device=policy.device).permute(0, 3, 1, 2).float().requires_grad_()
+            seen = [torch.tensor(view[chunk], device=policy.device).movedim(-1, -3).float() for view in views]
+            seen[camera].requires_grad_()
             others = [] if speeds is None else [torch.tensor(speeds[chunk], dtype=torch.float32, device=policy.device)]
-            maps[chunk] = _normalized(method(policy.network, seen, *others)).cpu().numpy()
+            found = method(network, tower, seen[camera].shape, [*seen, *others])
+            maps[chunk] = _normalized(found).cpu().numpy()
     return maps
 
 
@@ -74,7 +83,11 @@ def overlay(frame: np.ndarray, saliency_map: np.ndarray) -> np.ndarray:
 
 
 def randomisation_check(
-    policy: Policy, frames: np.ndarray, speeds: np.ndarray | None = None, seed: int = 0
+    policy: Policy,
+    frames: np.ndarray | Sequence[np.ndarray],
+    speeds: np.ndarray | None = None,
+    seed: int = 0,
+    camera: int = 0,
 ) -> dict[str, float]:
     """Compare a policy's maps with those of the same network with random weights (Adebayo et al. 2018).
 
@@ -92,8 +105,8 @@ def randomisation_check(
             reset: Any = getattr(module, "reset_parameters", None)
             if reset is not None:
                 reset()
-    trained = saliency_maps(policy, frames, speeds)
-    random = saliency_maps(Policy(policy.config, network, policy.device.type), frames, speeds)
+    trained = saliency_maps(policy, frames, speeds, camera)
+    random = saliency_maps(Policy(policy.config, network, policy.device.type), frames, speeds, camera)
     pairs = list(zip(trained, random, strict=True))
     return {
         "overlap": float(np.mean([_overlap(a, b) for a, b in pairs])),
@@ -102,9 +115,8 @@ def randomisation_check(
     }
 
 
-def _is_plain(network: nn.Module) -> bool:
-    """Whether the network's features are a chain of convolutions, each followed by a ReLU."""
-    features = getattr(network, "features", None)
+def _is_plain(features: nn.Module) -> bool:
+    """Whether a tower is a chain of convolutions, each followed by a ReLU."""
     if not isinstance(features, nn.Sequential):
         return False
     parts = (nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.Identity, nn.Flatten)
@@ -124,14 +136,14 @@ def _in_evaluation_mode(network: nn.Module) -> Iterator[None]:
         network.train(was_training)
 
 
-def _visual_backprop(network: Any, frames: Tensor, *others: Tensor) -> Tensor:
+def _visual_backprop(network: nn.Module, tower: Any, shape: torch.Size, inputs: list[Tensor]) -> Tensor:
     """What each place of each layer adds to the action, from the last layer backwards widened and multiplied."""
     outputs: list[Tensor] = []
     with ExitStack() as hooks:
-        for module in network.features:
+        for module in tower:
             if isinstance(module, nn.ReLU):
                 hooks.callback(module.register_forward_hook(lambda _, __, out: outputs.append(out)).remove)
-        actions = network(frames, *others)
+        actions = network(*inputs)
     gradients = torch.autograd.grad(actions.sum(), outputs)
     # The gradient of a convolution with a stride is chequered: the mean over neighbours is not.
     means = [
@@ -140,12 +152,12 @@ def _visual_backprop(network: Any, frames: Tensor, *others: Tensor) -> Tensor:
     ]
     # Small numbers multiplied would vanish; a map's scale means nothing.
     means = [mean / mean.amax(dim=(2, 3), keepdim=True).clamp(min=_TINY) for mean in means]
-    layers = [module for module in network.features if isinstance(module, nn.Conv2d)]
+    layers = [module for module in tower if isinstance(module, nn.Conv2d)]
     product = means[-1]
     for layer, below in zip(layers[:0:-1], means[-2::-1], strict=True):
         product = _widened(product, layer, below.shape[-2:]) * below
     # The square root shows the weaker places of a product of so many factors.
-    return _widened(product, layers[0], frames.shape[-2:])[:, 0].sqrt()
+    return _widened(product, layers[0], shape[-2:])[:, 0].sqrt()
 
 
 def _widened(mean: Tensor, layer: nn.Conv2d, size: torch.Size) -> Tensor:
@@ -160,7 +172,7 @@ def _widened(mean: Tensor, layer: nn.Conv2d, size: torch.Size) -> Tensor:
     return wide[:-1] / wide[-1:].clamp(min=1.0)
 
 
-def _grad_cam(network: nn.Module, frames: Tensor, *others: Tensor) -> Tensor:
+def _grad_cam(network: nn.Module, tower: nn.Module, shape: torch.Size, inputs: list[Tensor]) -> Tensor:
     """Weigh the last feature maps by the mean gradient of the actions with respect to them."""
     last: list[Tensor] = []
 
@@ -169,15 +181,17 @@ def _grad_cam(network: nn.Module, frames: Tensor, *others: Tensor) -> Tensor:
             last[:] = [out]
 
     with ExitStack() as hooks:
-        for module in network.modules():
+        for module in tower.modules():
             if not list(module.children()):
                 hooks.callback(module.register_forward_hook(keep).remove)
-        actions = network(frames, *others)
+        actions = network(*inputs)
     (gradient,) = torch.autograd.grad(actions.sum(), last[0])
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     # Either sign counts: a place may ask for left as well as for right.
     coarse = (weights * last[0].detach()).sum(dim=1, keepdim=True).abs()
-    return F.interpolate(coarse, frames.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    # Each frame of a sample went through by itself, the newest first.
+    newest = coarse[:: shape[1]] if len(shape) == 5 else coarse
+    return F.interpolate(newest, shape[-2:], mode="bilinear", align_corners=False)[:, 0]
 
 
 def _normalized(maps: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.driver import Driver
 from agents.evaluation.evaluation import Evaluation
-from agents.evaluation.footage import draw_steering, seen_again, write_film
+from agents.evaluation.footage import draw_steering, seen_again, views_again, write_film
 from agents.models.saliency_maps import overlay, saliency_maps
 from agents.policy import Policy
 from agents.rollout import Course, Drive
@@ -85,7 +85,7 @@ def _film(rank: str, index: int, driven: Drive, driver: Driver, course: Course, 
     poster = cv2.imencode(".jpg", frames[worst - start][..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
     video = _encoded(frames, 1 / driven.dt, most_bytes - len(poster))
     panels = ["the road from above"]
-    if course.camera is not None:
+    if course.cameras:
         panels.append("what the network sees")
         if isinstance(driver, Policy):
             panels.append("what it looks at")
@@ -104,19 +104,23 @@ def _film(rank: str, index: int, driven: Drive, driver: Driver, course: Course, 
 
 
 def _composed(driven: Drive, driver: Driver, course: Course, steps: range) -> Iterator[np.ndarray]:
-    """Yield frames: the road from above; beside it, one above the other, the network's view and what it looks at."""
+    """Yield frames: the road from above; beside it, for each camera, its view above what the network looks at in it."""
     large = seen_again(driven, RENDER_CAMERA, course.vehicle, steps)
-    sides: list[list[np.ndarray]] = [[] for _ in steps]
-    if course.camera is not None:
-        views = np.stack(list(seen_again(driven, course.camera, course.vehicle, steps)))
-        sides = [[view] for view in views]
+    looks = views_again(driven, driver.config, steps) if isinstance(driver, Policy) else ()
+    columns: list[list[list[np.ndarray]]] = []
+    for number, camera in enumerate(course.cameras):
+        views = list(seen_again(driven, camera, course.vehicle, steps))
+        columns.append([[view] for view in views])
         if isinstance(driver, Policy):
             speeds = driven.columns["speed"][steps.start : steps.stop] if driver.config.takes_speed else None
-            for side, view, saliency_map in zip(sides, views, saliency_maps(driver, views, speeds), strict=True):
-                side.append(overlay(view, saliency_map))
-    for step, frame, side in zip(steps, large, sides, strict=True):
+            maps = saliency_maps(driver, looks, speeds, number)
+            for cell, view, saliency_map in zip(columns[-1], views, maps, strict=True):
+                cell.append(overlay(view, saliency_map))
+    for at, (step, frame) in enumerate(zip(steps, large, strict=True)):
         draw_steering(frame, float(driven.columns["steering"][step]))
-        yield _beside(frame, side) if side else frame
+        for column in columns:
+            frame = _beside(frame, column[at])
+        yield frame
 
 
 def _beside(frame: np.ndarray, views: list[np.ndarray]) -> np.ndarray:

@@ -4,6 +4,8 @@ Letting go gives the wheel back. What the person drives are corrections, and hol
 the person did (human-gated DAgger, Kelly et al. 2019). What the policy drives is marked too, as no demonstration.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from agents.frame_driver import FrameDriver
@@ -28,6 +30,7 @@ class Copilot:
         self.policy = policy
         self.steering = self.pedal = float("nan")
         self._untouched = np.inf
+        self._history = policy.new_history()
         self._explains = False
         self._seen: np.ndarray | None = None
         self._explained: np.ndarray | None = None
@@ -43,20 +46,23 @@ class Copilot:
         return MARK_CORRECTION if self.person_drives else MARK_POLICY
 
     def take_back(self) -> None:
-        """Have the wheel again."""
+        """Have the wheel again, somewhere else: what was seen is forgotten."""
         self._untouched = np.inf
+        self._history.forget()
 
-    def act(self, frame: np.ndarray, speed: float, demand: Demand, is_touched: bool, dt: float) -> tuple[float, float]:
+    def act(
+        self, views: Sequence[np.ndarray], speed: float, demand: Demand, is_touched: bool, dt: float
+    ) -> tuple[float, float]:
         """Return steering and pedal to apply in a step.
 
         Args:
-            frame: (H, W, 3) uint8 RGB, what the policy sees.
+            views: What each of the policy's cameras sees: (H, W, 3) uint8 RGB.
             speed: Of the car, m/s.
             demand: What the person asks for.
             is_touched: Whether they touch a control that counts.
             dt: Length of the step, seconds.
         """
-        action = self.policy.predict(frame[None], self._speeds(speed))[0]
+        action = self.policy.predict(self._history.push(_batch_of_one(views)), self._speeds(speed))[0]
         self.steering, self.pedal = float(action[0]), float(action[1]) if len(action) > 1 else float("nan")
         self._untouched = 0.0 if is_touched else self._untouched + dt
         if self.person_drives:
@@ -74,17 +80,32 @@ class Copilot:
         self._explains = not self._explains
         self._seen = None
 
-    def explain(self, frame: np.ndarray, speed: float) -> np.ndarray:
-        """Return a frame (H, W, 3), where wanted with what the policy looks at at that speed (m/s) laid over it."""
+    def explain(self, views: Sequence[np.ndarray], speed: float) -> np.ndarray:
+        """Return the first view (H, W, 3); where wanted, with what the policy looks at laid over it.
+
+        Args:
+            views: As `act` takes them.
+            speed: Of the car, m/s.
+        """
+        frame = views[0]
         if not self._explains:
             return frame
         if self._explained is None or self._seen is not frame:
-            from agents.models.saliency_maps import overlay, saliency_maps  # here: an .onnx file drives without torch
+            # Here, so that an .onnx file drives without torch.
+            from agents.models.saliency_maps import overlay, saliency_maps
+            from agents.policy import Policy
+
+            assert isinstance(self.policy, Policy)
 
             self._seen = frame
-            weights = saliency_maps(self.policy, frame[None], self._speeds(speed))[0]
+            seen = self._history.stacked(_batch_of_one(views))
+            weights = saliency_maps(self.policy, seen, self._speeds(speed))[0]
             self._explained = overlay(frame, weights)
         return self._explained
 
     def _speeds(self, speed: float) -> np.ndarray | None:
         return np.array([speed]) if self.policy.config.takes_speed else None
+
+
+def _batch_of_one(views: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return [view[None] for view in views]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.driver import frames_of
+from agents.driver import views_of
 from agents.frame_driver import FrameDriver
 from agents.provenance import lap_info
 from agents.ride.copilot import Copilot
@@ -90,8 +90,13 @@ class Session:
 
     @property
     def frame(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB: what the car's camera sees."""
-        return frames_of(self._observation, self.env)
+        """(H, W, 3) uint8 RGB: what the car's camera sees, or the first of them."""
+        return self.views[0]
+
+    @property
+    def views(self) -> tuple[np.ndarray, ...]:
+        """(H, W, 3) uint8 RGB each: what the car's cameras see."""
+        return views_of(self._observation, self.env)
 
     @property
     def vehicle(self) -> VehicleParams:
@@ -106,7 +111,7 @@ class Session:
     @property
     def inset(self) -> np.ndarray:
         """What is shown in the corner: the frame, and where wanted what the policy looks at in it."""
-        return self.frame if self.copilot is None else self.copilot.explain(self.frame, self.speed)
+        return self.frame if self.copilot is None else self.copilot.explain(self.views, self.speed)
 
     @property
     def is_waiting(self) -> bool:
@@ -143,7 +148,7 @@ class Session:
         if self.copilot is None:
             steering, pedal = demand.steering, demand.pedal
         else:
-            steering, pedal = self.copilot.act(self.frame, self.speed, demand, is_touched, self.dt)
+            steering, pedal = self.copilot.act(self.views, self.speed, demand, is_touched, self.dt)
         row = self._row(steering, pedal)
         snapshot = self.env.get_state()
         self._history.remember(Moment(snapshot, self.recorder.place, len(self._line), self._on_course))

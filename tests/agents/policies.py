@@ -3,20 +3,23 @@
 import numpy as np
 import torch
 
-from agents.models.networks import build_network
+from agents.models.networks import network_of
 from agents.models.policy_config import PolicyConfig
 from agents.policy import Policy
 from drivesim.camera import Camera
 from drivesim.vehicle import VEHICLES
 
 CAMERA = Camera(width=64, height=64, span=38.4, mount=(9.6, 0.0, 0.0))
+WIDE = Camera(width=80, height=62, fov=90.0, mount=(0.6, 0.0, 1.4), pitch=8.0)
 FOLDER_FILES = ["README.md", "config.json", "model.safetensors"]
 
 
-def make_config(**changes):
+def make_config(camera=None, **changes):
+    if camera is not None:
+        changes["cameras"] = (camera,)
     fields = dict(
         backbone="pilotnet",
-        camera=CAMERA,
+        cameras=(CAMERA,),
         outputs=("steering",),
         vehicle=dict(vars(VEHICLES["car"])),
         control_hz=20.0,
@@ -30,9 +33,8 @@ def make_policy(seed=0, **changes):
     config = make_config(**({"training": {"laps": 3, "seed": seed}} | changes))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        camera = config.camera
-        network = build_network("pilotnet", camera.height, camera.width, len(config.outputs), config.takes_speed)
-        inputs = [torch.from_numpy(make_frames(24, camera)).permute(0, 3, 1, 2)]
+        network = network_of(config)
+        inputs = [torch.from_numpy(view).movedim(-1, -3) for view in make_views(24, config)]
         if config.takes_speed:
             inputs.append(torch.linspace(0, 20, 24))
         norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
@@ -55,6 +57,15 @@ def make_frames(count, camera=CAMERA, seed=0):
     grey = rng.integers(20, 235, (count, 1, 1, 1))
     noise = rng.integers(-20, 20, (count, camera.height, camera.width, 3))
     return (grey + noise).astype(np.uint8)
+
+
+def make_views(count, config, seed=0):
+    """What `make_frames` makes, for every camera, and for past frames too."""
+    views = []
+    for number, (camera, shape) in enumerate(zip(config.cameras, config.frame_shapes, strict=True)):
+        frames = make_frames(count * (1 + config.past), camera, seed + number)
+        views.append(frames.reshape(count, *shape))
+    return tuple(views)
 
 
 def files(folder):

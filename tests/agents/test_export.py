@@ -11,7 +11,7 @@ from agents import export
 from agents.deployment.deployed import DeployedNetwork, full_precision_actions
 from agents.deployment.onnx_driver import METADATA_KEY, OnnxDriver
 from drivesim.camera import Camera
-from tests.agents.policies import CAMERA, files, make_frames, make_policy
+from tests.agents.policies import CAMERA, WIDE, files, make_frames, make_policy
 
 BOTH = dict(inputs=("camera", "speed"), outputs=("steering", "pedal"))
 
@@ -55,6 +55,24 @@ def test_an_onnx_file_computes_what_the_policy_does_for_any_number_of_frames(tmp
     assert actions.dtype == np.float64
 
 
+@pytest.mark.parametrize("to", ["onnx", "onnx-int8", "torch-export"])
+def test_past_frames_and_a_second_camera_are_exported_too(tmp_path, run, to):
+    policy = make_policy(cameras=(CAMERA, WIDE), past=1, stride=2, **BOTH)
+    policy.save(tmp_path / "mine")
+    exported(run, tmp_path / "mine", tmp_path / "mine.onnx", to)
+    if to == "torch-export":
+        return  # It was compared with the policy before it got its name.
+    driver = OnnxDriver(tmp_path / "mine.onnx", threads=1)
+    assert driver.config == policy.config
+    views, speeds = export._frames(policy, [], 60, seed=3)
+    expected, actions = full_precision_actions(policy, views, speeds), driver.predict(views, speeds)
+    assert expected.std() > 0.1
+    if to == "onnx":
+        np.testing.assert_allclose(actions, expected, atol=1e-5)
+    else:
+        assert np.corrcoef(actions.ravel(), expected.ravel())[0, 1] > 0.9  # See the test of 8-bit integers below.
+
+
 def test_the_speed_and_the_frame_both_count_in_an_exported_file(tmp_path, run, policies):
     exported(run, policies["both"][1], tmp_path / "a.onnx", "onnx")
     driver = OnnxDriver(tmp_path / "a.onnx")
@@ -88,7 +106,7 @@ def test_a_file_says_what_it_was_made_of(tmp_path, run, policies):
     exported(run, folder, tmp_path / "a.onnx", "onnx")
     properties = {entry.key: entry.value for entry in onnx.load(tmp_path / "a.onnx").metadata_props}
     said = json.loads(properties[METADATA_KEY])
-    assert Camera.from_dict(said["config"]["camera"]) == CAMERA
+    assert [Camera.from_dict(camera) for camera in said["config"]["cameras"]] == [CAMERA]
     assert (said["config"]["inputs"], said["config"]["outputs"]) == (["camera", "speed"], ["steering", "pedal"])
     assert said["config"]["control_hz"] == 20.0
     assert said["exported"]["weights_sha256"] == json.loads((folder / "config.json").read_text())["weights_sha256"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from agents.models.policy_files import FORMAT_VERSION
 from agents.policy import Policy
@@ -19,7 +20,7 @@ from drivesim.camera import CAMERAS, Camera
 from drivesim.errors import DrivesimError
 from drivesim.vehicle import VEHICLES
 from tests.agents.drives import ring_world
-from tests.agents.policies import CAMERA, FOLDER_FILES, files, make_frames, make_policy
+from tests.agents.policies import CAMERA, FOLDER_FILES, WIDE, files, make_frames, make_policy, make_views
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -71,12 +72,43 @@ def test_a_loaded_policy_predicts_exactly_what_the_saved_one_did(tmp_path, camer
     assert (loaded.name, loaded.camera, loaded.vehicle) == ("mine", camera, VEHICLES["car"])
 
 
+def test_a_policy_with_past_frames_and_two_cameras_comes_back_as_it_was(tmp_path):
+    policy = make_policy(cameras=(CAMERA, WIDE), past=2, stride=3, inputs=("camera", "speed"))
+    policy.save(tmp_path / "mine")
+    views, speeds = make_views(5, policy.config, seed=1), np.linspace(0, 20, 5)
+    expected = policy.predict(views, speeds)
+    assert len(np.unique(expected)) == 5
+    loaded = Policy.load(tmp_path / "mine", "cpu")
+    assert loaded.predict(views, speeds).tobytes() == expected.tobytes()
+    assert loaded.config == policy.config
+    # Each frame of each camera counts.
+    for camera, at in ((0, 0), (0, 2), (1, 0), (1, 1)):
+        changed = [view.copy() for view in views]
+        changed[camera][:, at] = 255 - changed[camera][:, at]
+        assert np.abs(loaded.predict(changed, speeds) - expected).max() > 1e-3
+
+
+def test_a_folder_of_the_first_format_is_read_as_ever(folder):
+    expected = Policy.load(folder, "cpu").predict(make_frames(4))
+    config = json.loads((folder / "config.json").read_text())
+    # All that the first format held.
+    names = ("weights_sha256", "backbone", "outputs", "vehicle", "control_hz", "inputs", "drivesim_version")
+    old = {name: config[name] for name in (*names, "training", "driving")}
+    old |= {"format_version": 1, "camera": CAMERA.to_dict()}
+    (folder / "config.json").write_text(json.dumps(old))
+    names = set(load_file(folder / "model.safetensors"))
+    assert names >= {"features.0.weight", "features.13.running_var", "head.0.weight", "head.6.bias"}
+    loaded = Policy.load(folder, "cpu")
+    assert loaded.predict(make_frames(4)).tobytes() == expected.tobytes()
+    assert (loaded.config.cameras, loaded.config.past) == ((CAMERA,), 0)
+
+
 def test_a_policys_folder_holds_configuration_weights_and_a_card(folder):
     assert sorted(files(folder)) == FOLDER_FILES
     config = json.loads((folder / "config.json").read_text())
     assert config["format_version"] == FORMAT_VERSION
     assert (config["backbone"], config["outputs"], config["control_hz"]) == ("pilotnet", ["steering"], 20.0)
-    assert Camera.from_dict(config["camera"]) == CAMERA
+    assert [Camera.from_dict(camera) for camera in config["cameras"]] == [CAMERA]
     assert config["training"] == {"laps": 3, "seed": 0}
     assert "autonomy: 0.75" in (folder / "README.md").read_text()
 
@@ -197,11 +229,21 @@ def test_an_unknown_backbone_is_answered_with_the_known_ones(folder):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"camera": {"width": 64}}, "camera: expected"),
-        ({"camera": CAMERA.to_dict() | {"width": 0}}, "camera: width=0"),
-        ({"camera": CAMERA.to_dict() | {"width": 32}}, "pilotnet needs frames of 61 x 61 pixels or more, got 64 x 32"),
-        ({"camera": CAMERA.to_dict() | {"width": 96}}, "64 x 96"),
-        ({"camera": None}, "is not a policy's configuration"),
+        ({"cameras": [{"width": 64}]}, "camera: expected"),
+        ({"cameras": [CAMERA.to_dict() | {"width": 0}]}, "camera: width=0"),
+        (
+            {"cameras": [CAMERA.to_dict() | {"width": 32}]},
+            "pilotnet needs frames of 61 x 61 pixels or more, got 64 x 32",
+        ),
+        ({"cameras": [CAMERA.to_dict() | {"width": 96}]}, "64 x 96"),
+        ({"cameras": [CAMERA.to_dict()] * 2}, "a pilotnet for 64 x 64 and 64 x 64 frames"),
+        ({"cameras": None}, "is not a policy's configuration"),
+        ({"cameras": []}, "cameras: expected one or more, got none"),
+        ({"camera": CAMERA.to_dict()}, "is not a policy's configuration"),
+        ({"past": 2}, "a pilotnet for 64 x 64 frames and 2 past ones"),
+        ({"past": -1}, "past: expected 0 to 15, got -1"),
+        ({"past": "all"}, "past: expected 0 to 15, got 'all'"),
+        ({"stride": 0}, "stride: expected 1 to 100, got 0"),
         ({"outputs": ["steering", "pedal"]}, "model.safetensors"),
         ({"outputs": 3}, "is not a policy's configuration"),
         ({"outputs": ["pedal"]}, "outputs: expected steering, or steering and pedal, got ('pedal',)"),
@@ -240,7 +282,19 @@ def test_a_policy_drives_a_lap():
     np.testing.assert_array_equal(drives[0].columns["steering_label"], steering)
 
 
-@pytest.mark.parametrize("camera", [None, CAMERAS["topdown"], replace(CAMERA, span=30.0)])
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"past": 1}, r"frames of \(2, 64, 64, 3\), got uint8 of \(64, 64, 3\)"),
+        ({"cameras": (CAMERA, WIDE)}, r"frames of \(64, 64, 3\) and \(62, 80, 3\), got uint8 of \(64, 64, 3\)"),
+    ],
+)
+def test_frames_of_one_camera_and_now_are_refused_by_a_policy_that_takes_more(changes, words):
+    with pytest.raises(DrivesimError, match=words):
+        make_policy(**changes).predict(make_frames(1))
+
+
+@pytest.mark.parametrize("camera", [None, CAMERAS["topdown"], replace(CAMERA, span=30.0), (CAMERA, CAMERA)])
 def test_an_environment_with_another_camera_is_refused_with_both_cameras(camera):
     env = make_env(2, Course(camera=camera))
     observation, _ = env.reset(seed=0)
@@ -248,8 +302,9 @@ def test_an_environment_with_another_camera_is_refused_with_both_cameras(camera)
         make_policy().act(env, observation, np.arange(2))
     message = str(caught.value)
     assert f"made for {CAMERA}" in message
-    assert f"the environment has {camera}" in message
-    assert "camera=policy.camera" in message
+    named = " and ".join(map(str, camera)) if isinstance(camera, tuple) else camera
+    assert f"the environment has {named}" in message
+    assert "camera=policy.config.cameras" in message
 
 
 @pytest.mark.parametrize(("has_pedal", "outputs"), [(True, ("steering",)), (False, ("steering", "pedal"))])

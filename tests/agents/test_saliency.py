@@ -2,18 +2,11 @@
 
 import cv2
 import pytest
-import torch
 
 from agents import saliency
-from tests.agents.policies import CAMERA, make_policy
+from tests.agents.policies import CAMERA, WIDE, make_policy
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def test_the_command_draws_each_frame_above_its_overlay(tmp_path, run):
@@ -34,6 +27,17 @@ def test_a_policy_that_takes_the_speed_and_works_the_pedal_is_drawn_too(tmp_path
     code, said, _ = run(saliency, *options, "--device", "cpu")
     assert code == 0
     assert "2 frames" in said
+
+
+def test_each_camera_of_a_policy_is_drawn_below_the_one_before(tmp_path, run):
+    make_policy(cameras=(CAMERA, WIDE), past=1).save(tmp_path / "mine")
+    options = ("--policy", tmp_path / "mine", "--out", tmp_path / "s.png", "--tracks", 2, "--seconds", 1)
+    code, said, _ = run(saliency, *options, "--device", "cpu")
+    assert code == 0
+    assert "of the camera with 64 x 64 pixels" in said.replace("\n", " ")
+    assert "of the camera with 62 x 80 pixels" in said.replace("\n", " ")
+    sheet = cv2.imread(str(tmp_path / "s.png"))
+    assert sheet.shape == (6 * CAMERA.height + 18 + 4 * WIDE.height + 18, 2 * (3 * CAMERA.width + 8) + 8, 3)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 import json
 import re
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from agents import record, train
+from agents import evaluate, monitor, record, train
 from agents.policy import Policy
-from datasets.lap_files import read_lap, write_lap
+from datasets.lap_files import read_lap, read_laps, write_lap
 from drivesim.camera import CAMERAS
 from drivesim.vehicle import VEHICLES
 from tests.agents.policies import FOLDER_FILES, files, make_frames
@@ -75,6 +76,7 @@ def test_the_same_seed_trains_the_same_weights_however_many_threads_draw(tmp_pat
 def test_a_network_overfits_one_lap_seen_as_it_was_driven(tmp_path, run, laps):
     out = tmp_path / "policy"
     options = ("--epochs", 4, "--samples", 480, "--shift", 0, "--turn", 0, "--no-mirror", "--looks", 0, "--sizes", 1)
+    options += ("--recolor", 0)
     assert run(train, "--data", laps / "lap-000001.parquet", "--out", out, *TINY, *options)[0] == 0
     first, *_, last = losses(out)
     assert last < first / 5
@@ -84,6 +86,28 @@ def test_the_front_camera_is_learned_from_too(tmp_path, run, laps):
     out = tmp_path / "policy"
     assert run(train, "--data", laps, "--out", out, *TINY, "--camera", "front")[0] == 0
     assert Policy.load(out, "cpu").camera == CAMERAS["front"]
+
+
+def test_past_frames_and_several_cameras_are_learned_from_and_driven_with(tmp_path, run, laps):
+    out, picture = tmp_path / "policy", tmp_path / "batch.png"
+    options = (*TINY, "--camera", "topdown", "front", "--past", 2, "--stride", 3, "--speed", "--augment", 0.5)
+    assert run(train, "--data", laps, "--out", out, *options)[0] == 0
+    config = Policy.load(out, "cpu").config
+    assert config.cameras == (CAMERAS["topdown"], CAMERAS["front"])
+    assert (config.past, config.stride, config.inputs) == (2, 3, ("camera", "speed"))
+    assert config.training.items() >= {"camera": ["topdown", "front"], "past": 2, "stride": 3}.items()
+    assert "96 x 96 RGB pixels, seen from above" in (out / "README.md").read_text()
+    assert "each with 2 earlier ones, 0.15 s apart" in (out / "README.md").read_text()
+    assert run(train, "--data", laps, "--out", tmp_path / "none", *options, "--show-batch", picture)[0] == 0
+    assert cv2.imread(str(picture)).shape[1] > 1000
+    failures = tmp_path / "failures"
+    given = ("--policy", out, "--tracks", 1, "--save-failures", failures, "--stress", "fog", "shift", "--severity", 5)
+    shown = ("--stress-tracks", 1, "--stress-seconds", 0.5, "--report", tmp_path / "r.html", "--device", "cpu")
+    code, said, _ = run(evaluate, *given, *shown)
+    assert code == 0
+    assert read_laps([failures])[0], said
+    code, _, said = run(monitor, "--policy", out, "--seconds", 1, "--device", "cpu")
+    assert code in (0, 1), said
 
 
 def test_the_epoch_that_drives_best_is_kept_and_not_the_last(tmp_path, run, laps, monkeypatch):
@@ -152,6 +176,10 @@ def test_an_existing_out_is_refused_and_left_untouched(tmp_path, run, laps, kind
         (("--freeze",), "--freeze: only a pretrained backbone has anything worth keeping"),
         (("--balance", 2), "--balance: expected a number from 0 to 1, got 2"),
         (("--camera", "rear"), "camera: unknown name 'rear'. Known: topdown, front, left, right."),
+        (("--camera", "front", "front"), "--camera: expected cameras, each once, got front front"),
+        (("--past", -1), "--past: expected 0 to 15, got -1"),
+        (("--past", 16), "--past: expected 0 to 15, got 16"),
+        (("--stride", 0), "--stride: expected 1 to 100, got 0"),
         (("--device", "tpu"), "device: unknown name 'tpu'. Known: auto, cpu, cuda."),
     ],
 )

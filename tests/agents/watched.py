@@ -20,5 +20,5 @@ class Guided(FrameDriver):
     def act(self, env, observation, cars):
         return self._expert.act(env, observation, cars)
 
-    def _compute(self, frames, speeds):
-        return np.tile(self.next_action, (len(frames), 1))
+    def _compute(self, views, speeds):
+        return np.tile(self.next_action, (len(views[0]), 1))

@@ -19,7 +19,8 @@ TOPDOWN = get_camera("topdown")
 SMALL = Camera(width=32, height=32, span=38.4, mount=(9.6, 0.0, 0.0))
 DESERT = Appearance.preset("desert")
 ON_THE_LINE = Spread(lateral=0.0, heading=0.0)
-AS_RECORDED = Variety(ON_THE_LINE, mirror=False, looks=0, sizes=1.0, widths=1.0)
+NO_SPREAD = Spread(lateral=0.0, heading=0.0, bend=0.0)
+AS_RECORDED = Variety(ON_THE_LINE, mirror=False, looks=0, sizes=1.0, widths=1.0, recolor=0.0)
 
 
 def lap_in(look, steps=200, **columns):
@@ -29,7 +30,7 @@ def lap_in(look, steps=200, **columns):
 def epoch(frames, seed=0, samples=96, batch_size=32):
     """All frames and labels of an epoch."""
     batches = list(frames.epoch(samples, batch_size, np.random.default_rng(seed)))
-    return np.concatenate([batch.frames for batch in batches]), np.concatenate(
+    return np.concatenate([batch.frames[0] for batch in batches]), np.concatenate(
         [batch.actions[:, 0] for batch in batches]
     )
 
@@ -79,7 +80,7 @@ def test_a_frame_shows_the_recorded_step_whose_label_it_has():
 def test_frames_are_those_that_the_renderer_draws_of_the_views(seen, camera, mirror):
     laps = [lap_in(DESERT), lap_in(Appearance.preset("city"))]
     source = RenderedFrames(
-        laps, get_camera(camera), Variety(Spread(), mirror, looks=4, sizes=1.0, widths=1.0), threads=2
+        laps, get_camera(camera), Variety(Spread(), mirror, looks=4, sizes=1.0, widths=1.0, recolor=0.0), threads=2
     )
     frames, steering = epoch(source)
     mirrored, looks, poses, labels = seen()
@@ -114,7 +115,9 @@ def test_the_mirrored_line_is_seen_as_the_flipped_frames(camera):
 
 @pytest.mark.parametrize("looks", [0, 1, 16])
 def test_half_of_the_samples_are_on_mirrored_roads(seen, looks):
-    source = RenderedFrames([lap_in(DESERT)], SMALL, Variety(Spread(), mirror=True, looks=looks, sizes=1.0, widths=1.0))
+    source = RenderedFrames(
+        [lap_in(DESERT)], SMALL, Variety(Spread(), mirror=True, looks=looks, sizes=1.0, widths=1.0, recolor=0.0)
+    )
     epoch(source, samples=2000)
     mirrored, _, _, labels = seen()
     assert mirrored.mean() == pytest.approx(0.5, abs=0.05)
@@ -139,13 +142,13 @@ def test_epochs_of_one_generator_differ():
     source, rng = RenderedFrames([lap_in(DESERT)], SMALL, Variety(looks=2)), np.random.default_rng(0)
     (first,), (second,) = list(source.epoch(8, 8, rng)), list(source.epoch(8, 8, rng))
     assert not np.array_equal(first.actions, second.actions)
-    assert not np.array_equal(first.frames, second.frames)
+    assert not np.array_equal(first.frames[0], second.frames[0])
 
 
 def test_a_batch_that_is_kept_is_not_drawn_over():
     batches = RenderedFrames([lap_in(DESERT)], SMALL, Variety(looks=2)).epoch(320, 8, np.random.default_rng(0))
-    kept = [(batch, batch.frames.copy()) for batch in batches]
-    assert all(np.array_equal(batch.frames, frames) for batch, frames in kept)
+    kept = [(batch, batch.frames[0].copy()) for batch in batches]
+    assert all(np.array_equal(batch.frames[0], frames) for batch, frames in kept)
 
 
 @pytest.mark.parametrize(("samples", "batch_size", "expected"), [(96, 32, 3), (100, 32, 3), (5, 32, 1), (7, 1, 7)])
@@ -154,12 +157,12 @@ def test_batches_are_whole(samples, batch_size, expected):
     batches = list(source.epoch(samples, batch_size, np.random.default_rng(0)))
     assert len(batches) == expected
     for batch in batches:
-        assert batch.frames.shape == (batch_size, 32, 32, 3) and batch.actions.shape == (batch_size, 1)
+        assert batch.frames[0].shape == (batch_size, 32, 32, 3) and batch.actions.shape == (batch_size, 1)
 
 
 def test_an_epoch_that_is_left_early_ends_its_thread():
     for batch in RenderedFrames([lap_in(DESERT)], SMALL, AS_RECORDED).epoch(10**9, 4, np.random.default_rng(0)):
-        assert len(batch.frames) == 4
+        assert len(batch.frames[0]) == 4
         break
 
 
@@ -211,7 +214,7 @@ def test_batches_that_are_skipped_leave_the_rest_as_it_was():
     rest = list(frames.epoch(160, 32, rng, skip=3))
     assert len(rest) == 2
     for one, other in zip(whole[3:], rest, strict=True):
-        np.testing.assert_array_equal(one.frames, other.frames)
+        np.testing.assert_array_equal(one.frames[0], other.frames[0])
         np.testing.assert_array_equal(one.actions, other.actions)
     after = np.random.default_rng(0)
     list(frames.epoch(160, 32, after))
@@ -244,3 +247,47 @@ def test_balancing_shows_rare_bends_as_often_as_straights():
     assert share(0.0) == pytest.approx(10 / len(line), abs=0.01)
     assert share(1.0) == pytest.approx(0.5, abs=0.03)
     assert share(0.0) < share(0.5) < share(1.0)
+
+
+# Past frames, and several cameras
+
+
+def test_past_frames_are_what_a_car_saw_in_earlier_steps():
+    lap = lap_in(DESERT)
+    frames = RenderedFrames([lap], SMALL, dataclasses.replace(AS_RECORDED, spread=NO_SPREAD), past=2, stride=5)
+    (batch,) = frames.epoch(64, 64, np.random.default_rng(0))
+    (seen,) = batch.frames
+    assert (seen.shape, seen.dtype) == ((64, 3, 32, 32, 3), np.uint8)
+    renderer = Renderer(SMALL, CAR)
+    every = renderer.draw([World(lap.track, DESERT).texture(renderer)] * len(lap), lap.poses)
+    matches = [np.flatnonzero((every == newest).all(axis=(1, 2, 3))) for newest, *_ in seen]
+    assert all(len(match) == 1 for match in matches)
+    for sample, (step,) in zip(seen, matches, strict=True):
+        for back in (1, 2):
+            shown = every[max(step - 5 * back, 0)]
+            # A pose that went into the car's frame and back is the same to the last bit but a few.
+            assert np.abs(sample[back].astype(int) - shown).max() <= 1
+
+
+def test_several_cameras_see_the_same_views():
+    lap = lap_in(DESERT)
+    ahead = Camera(width=40, height=24, fov=90.0, pitch=8.0)
+    both = next(iter(RenderedFrames([lap], [SMALL, ahead], past=1).epoch(32, 32, np.random.default_rng(0))))
+    for number, camera in enumerate((SMALL, ahead)):
+        alone = next(iter(RenderedFrames([lap], camera, past=1).epoch(32, 32, np.random.default_rng(0))))
+        assert both.frames[number].shape == (32, 2, camera.height, camera.width, 3)
+        np.testing.assert_array_equal(both.frames[number], alone.frames[0])
+        np.testing.assert_array_equal(both.actions, alone.actions)
+
+
+def test_the_threads_and_shares_of_a_batch_with_past_frames_are_those_of_the_whole():
+    lap = lap_in(DESERT)
+
+    def first(threads, share=None):
+        source = RenderedFrames([lap], [SMALL, TOPDOWN], threads=threads, past=2)
+        return next(iter(source.epoch(16, 16, np.random.default_rng(0), share=share)))
+
+    whole, part = first(1), first(3, slice(4, 8))
+    for ours, theirs in zip(part.frames, whole.frames, strict=True):
+        np.testing.assert_array_equal(ours, theirs[4:8])
+    np.testing.assert_array_equal(part.actions, whole.actions[4:8])

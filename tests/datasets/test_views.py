@@ -244,3 +244,91 @@ def test_a_resized_road_stays_wide_enough_for_the_car():
     resized = line_of(circle_lap(), 0.8, 0.5, 0.3)
     narrowest = (resized.track.width_left + resized.track.width_right).min()
     assert narrowest == pytest.approx(NARROWEST * resized.vehicle.width, rel=1e-6)
+
+
+# The past of a view
+
+STRAIGHT_ON = Spread(lateral=0.0, heading=0.0, bend=0.0)
+
+
+def past_of(lap, steps, spread=STRAIGHT_ON, *, past=3, stride=2, seed=0, **size):
+    """Views of some steps, and where a car would have come from to be there."""
+    line, rng, steps = line_of(lap, 0.8, past=past, stride=stride, **size), np.random.default_rng(seed), np.array(steps)
+    views, _ = line.view(steps, spread, rng)
+    return views, line.came_from(steps, views, spread, rng)
+
+
+def test_the_past_of_a_view_on_the_line_is_what_was_driven_and_a_laps_start_stands_for_what_was_before():
+    lap = circle_lap()
+    _, past = past_of(lap, [50, 3, 0])
+    for poses, at in zip(past, ([48, 46, 44], [1, 0, 0], [0, 0, 0]), strict=True):
+        np.testing.assert_allclose(poses[:, :2], lap.poses[at, :2], atol=1e-9)
+        np.testing.assert_allclose(wrap_angle(poses[:, 2] - lap.poses[at, 2]), 0.0, atol=1e-9)
+
+
+def test_the_past_of_a_view_moves_with_it_as_one_rigid_body():
+    spread = Spread(lateral=1.0, heading=0.3, bend=0.0)
+    steps = np.arange(40, 60)
+    there, driven = past_of(circle_lap(), steps)
+    views, past = past_of(circle_lap(), steps, spread)
+    assert np.hypot(*(views - there)[:, :2].T).max() > 1.0
+    np.testing.assert_allclose(
+        to_ego(past[..., :2], views[:, None]), to_ego(driven[..., :2], there[:, None]), atol=1e-9
+    )
+    turned = wrap_angle(past[..., 2] - views[:, None, 2]) - wrap_angle(driven[..., 2] - there[:, None, 2])
+    np.testing.assert_allclose(turned, 0.0, atol=1e-9)
+
+
+def test_the_past_of_a_mirrored_view_is_mirrored():
+    lap = circle_lap()
+    line = line_of(lap, 0.8, past=2, stride=3)
+    steps = np.array([40])
+    views, _ = line.mirrored().view(steps, STRAIGHT_ON, np.random.default_rng(0))
+    past = line.mirrored().came_from(steps, views, STRAIGHT_ON, np.random.default_rng(0))
+    np.testing.assert_allclose(past[0, :, :2], lap.poses[[37, 34], :2] * [1, -1], atol=1e-9)
+    np.testing.assert_allclose(wrap_angle(past[0, :, 2] + lap.poses[[37, 34], 2]), 0.0, atol=1e-9)
+
+
+def test_no_past_reaches_over_a_jump_but_one_that_was_driven_badly_is_past_all_the_same():
+    lap = circle_lap()
+    marks = np.zeros(200, np.uint8)
+    marks[40:48] = MARK_BAD
+    whole = circle_lap(mark=marks)
+    line = line_of(whole, 0.8, past=2, stride=1)
+    first = kept(whole).index(48)
+    np.testing.assert_allclose(line.past[first], whole.poses[[47, 46]], atol=1e-9)
+    broken = circle_lap(x=np.where(np.arange(200) < 48, lap.columns["x"] + 20.0, lap.columns["x"]))
+    line = line_of(broken, 0.8, past=2, stride=1)
+    steps = kept(broken)
+    np.testing.assert_allclose(line.past[steps.index(48)], broken.poses[[48, 48]], atol=1e-9)
+    np.testing.assert_allclose(line.past[steps.index(49)], broken.poses[[48, 48]], atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [0.8, 1.0, 1.25])
+def test_on_a_resized_road_a_car_came_as_fast_as_it_drove(scale):
+    lap = circle_lap()
+    views, past = past_of(lap, [60, 61, 80], past=2, stride=4, scale=scale, width=1.0)
+    apart = np.hypot(*(past[:, 0] - views)[:, :2].T)
+    np.testing.assert_allclose(apart, 4 * 10.0 / HZ, rtol=2e-2)
+    # And along the line: the chord of a circle that is so much larger.
+    radius = np.hypot(*past[..., :2].T)
+    np.testing.assert_allclose(radius, 39.0 * scale, atol=0.02)
+    assert (np.abs(wrap_angle(past[:, 0, 2] - views[:, 2]) + 4 * 10.0 / HZ / (39.0 * scale)) < 0.01).all()
+
+
+def test_a_bent_past_tells_of_another_steering_than_the_label():
+    lap, steps = circle_lap(), np.full(400, 60)
+    line, bent = line_of(lap, 0.8, past=1, stride=4), Spread(lateral=0.5, heading=0.1, bend=0.02)
+    rng = np.random.default_rng(1)
+    views, labels = line.view(steps, bent, rng)
+    past = line.came_from(steps, views, bent, rng)
+    turned = wrap_angle(past[:, 0, 2] - views[:, 2])
+    way = 4 * 10.0 / HZ
+    # Turned by its curvature's share of the way: so much about what was driven, and unlike what the label asks for.
+    assert turned.std() == pytest.approx(0.02 * way, rel=0.1)
+    assert turned.mean() == pytest.approx(wrap_angle(lap.poses[56, 2] - lap.poses[60, 2]), abs=0.01)
+    assert abs(np.corrcoef(turned, labels)[0, 1]) < 0.15
+    # The end of a curved way lies aside by half its turn.
+    aside = to_ego(past[:, 0, :2], views)[:, 1]
+    slope = np.polyfit(turned - turned.mean(), aside, 1)[0]
+    assert slope == pytest.approx(-way / 2, rel=0.05)

@@ -503,3 +503,33 @@ def test_the_presets_of_cameras_are_all_usable():
     for camera in CAMERAS:
         env = make(camera=camera)
         assert env.observation_space.contains(env.reset(seed=0)[0])
+
+
+# Several cameras
+
+
+@pytest.mark.parametrize("kind", [SteerEnv, DriveEnv])
+def test_several_cameras_each_see_what_they_would_alone(kind):
+    env = kind(track=3, camera=["topdown", "front"])
+    check_env(env, skip_render_check=True)
+    observation, _ = env.reset(seed=0)
+    assert env.observation_space.contains(observation)
+    assert env.cameras == (CAMERAS["topdown"], CAMERAS["front"])
+    alone = [kind(track=3, camera=camera) for camera in env.cameras]
+    for single in alone:
+        single.reset(seed=0)
+    for _ in range(5):
+        action = np.full(env.action_space.shape, 0.3)
+        seen = env.step(action)[0]
+        for number, single in enumerate(alone):
+            expected = single.step(action)[0]
+            if kind is DriveEnv:
+                np.testing.assert_array_equal(seen["speed"], expected["speed"])
+                np.testing.assert_array_equal(seen["camera"][number], expected["camera"])
+            else:
+                np.testing.assert_array_equal(seen[number], expected)
+
+
+def test_no_camera_at_all_is_said_with_none_and_not_with_an_empty_list():
+    with pytest.raises(DrivesimError, match="camera: expected a camera, or several, got an empty list"):
+        SteerEnv(camera=[])

@@ -481,3 +481,20 @@ def test_every_preset_camera_draws_every_car():
     for name, camera in CAMERAS.items():
         frames = make(camera=name, cars=3).reset(seed=0)[0]
         assert frames.shape == (3, camera.height, camera.width, 3)
+
+
+@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("mode", MODES)
+def test_with_several_cameras_many_cars_see_what_as_many_single_ones_do(name, mode):
+    arguments = SHORT | {"camera": ["front", "topdown"]}
+    ours = make(name, autoreset_mode=mode, **arguments)
+    theirs = make_singles(name, mode, **arguments)
+    assert ours.observation_space == theirs.observation_space
+    assert digest(ours.reset(seed=5)[0]) == digest(theirs.reset(seed=5)[0])
+    for actions in random_actions(ours, 60):
+        seen, *_, ended, cut, _ = ours.step(actions)
+        expected = theirs.step(actions.astype(np.float32))[0]
+        assert digest(seen) == digest(expected)
+        if mode == AutoresetMode.DISABLED and (ended | cut).any():
+            mask = {"reset_mask": ended | cut}
+            assert digest(ours.reset(options=dict(mask))[0]) == digest(theirs.reset(options=dict(mask))[0])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivesim.whole_file import whole_file
+from drivesim.whole_file import whole_file, whole_folder
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -28,3 +28,21 @@ def test_nothing_is_left_of_one_that_failed(tmp_path):
     with pytest.raises(FileNotFoundError), whole_file(tmp_path / "b.json"):
         pass
     assert not (tmp_path / "b.json").exists()
+
+
+def test_a_folder_is_there_when_it_is_whole_and_not_before(tmp_path):
+    place = tmp_path / "deep" / "out"
+    with whole_folder(place) as aside:
+        (aside / "a.txt").write_text("a")
+        assert not place.exists()
+    assert [path.name for path in place.iterdir()] == ["a.txt"]
+    assert [path.name for path in place.parent.iterdir()] == ["out"]
+
+
+def test_of_a_folder_that_breaks_off_nothing_is_left_and_an_older_remainder_is_swept(tmp_path):
+    (tmp_path / ".out.part").mkdir()
+    (tmp_path / ".out.part" / "old.txt").write_text("old")
+    with pytest.raises(KeyboardInterrupt), whole_folder(tmp_path / "out") as aside:
+        assert not [*aside.iterdir()]
+        raise KeyboardInterrupt
+    assert not [*tmp_path.iterdir()]

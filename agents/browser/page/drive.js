@@ -9,9 +9,9 @@ const INTERVENTION_SECONDS = 6;
 const TRAIL_SPACING = 1.5;
 
 export class Drive {
-  /** demo: of demo.json; road: a Road; ground: a Ground; look: of the road; camera: a FrameCamera; pilot: {act}. */
-  constructor(demo, { road, ground, look }, camera, pilot) {
-    Object.assign(this, { demo, road, ground, look, camera, pilot });
+  /** demo: of demo.json; road: a Road; grounds: a Ground for each camera; look: of the road; cameras: FrameCameras; pilot: {act, forget}. */
+  constructor(demo, { road, grounds, look }, cameras, pilot) {
+    Object.assign(this, { demo, road, grounds, look, cameras, pilot });
     this.restart();
   }
 
@@ -38,17 +38,16 @@ export class Drive {
     return this.elapsed ? this.errorSum / this.steps : 0;
   }
 
-  /** Draws what the network sees now. */
+  /** Draws what the network's cameras see now. */
   async see() {
-    const page = await this.ground.pageAt(this.car.x, this.car.y);
-    return this.camera.draw(page, this.car, this.look);
+    const { x, y } = this.car, pages = await Promise.all(this.grounds.map((ground) => ground.pageAt(x, y)));
+    return this.cameras.map((camera, i) => camera.draw(pages[i], this.car, this.look));
   }
 
   /** hand: {steering, pedal, isTouched}, of the person. */
   async step(hand) {
     const { rules, vehicle } = this.demo;
-    const frame = await this.see();
-    const asked = await this.pilot.act(frame, this.car.speed);
+    const asked = await this.pilot.act(await this.see(), this.car.speed);
     this.wish = clip(asked[0], -1, 1);
     const drove = this.personDrives;
     this.untouched = hand.isTouched ? 0 : this.untouched + rules.dt;
@@ -98,6 +97,7 @@ export class Drive {
     const pose = this.road.poseAt(s), { left, right } = this.road.sample(s);
     this.car = { ...pose, speed, lateralVelocity: 0, yawRate: 0, steeringAngle: 0 };
     this.before = this.car;
+    this.pilot.forget();
     Object.assign(this, { s, lateral: 0, halfWidth: (left + right) / 2, steering: 0, wish: 0 });
   }
 }

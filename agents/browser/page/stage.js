@@ -129,7 +129,7 @@ void main() {
 
 export class Stage {
   /** canvas: to draw on. Throws where the browser has no WebGL 2. */
-  constructor(canvas, { camera, vehicle }) {
+  constructor(canvas, { cameras: [camera], vehicle }) {
     this.canvas = canvas;
     const gl = (this.gl = canvas.getContext("webgl2", { antialias: false, alpha: false }));
     if (!gl) throw new Error("this browser has no WebGL 2");

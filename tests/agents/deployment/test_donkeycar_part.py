@@ -52,6 +52,21 @@ def test_a_vehicle_loop_gets_angle_and_throttle_while_the_pilot_drives(tmp_path)
     assert (car.memory["pilot/angle"], car.memory["pilot/throttle"]) == (0.0, 0.0)
 
 
+def test_a_policy_with_past_frames_remembers_what_the_car_saw():
+    policy = make_policy(past=2)
+    pilot = DrivesimPilot(policy)
+    frames = make_frames(3, seed=4)
+    angles = [pilot.run(frame)[0] for frame in frames]
+    first = np.stack([frames[0]] * 3)[None]
+    np.testing.assert_allclose(angles[0], policy.predict(first)[0, 0], atol=1e-6)
+    np.testing.assert_allclose(angles[2], policy.predict(frames[None, ::-1])[0, 0], atol=1e-6)
+
+
+def test_a_policy_with_two_cameras_is_refused():
+    with pytest.raises(DrivesimError, match="it takes 2 cameras, and a Donkeycar has one"):
+        DrivesimPilot(make_policy(cameras=(CAMERA, CAMERA)))
+
+
 def test_before_the_camera_has_a_picture_the_car_stands():
     assert DrivesimPilot(make_policy()).run(None) == (0.0, 0.0)
 

@@ -127,7 +127,7 @@ def said_to_be(**values):
         (metadata(make_config(camera=CAMERAS["topdown"])), "takes frames tensor(uint8) ['batch', 64, 64, 3]"),
         (metadata(make_config(inputs=("camera", "speed"))), "speeds tensor(float) ['batch']"),
         (metadata(make_config(outputs=("steering", "pedal"))), "actions tensor(float) ['batch', 2]"),
-        (metadata(make_config()) | {"exported": {"version": 99}}, "export format 99; this drivesim reads up to 1"),
+        (metadata(make_config()) | {"exported": {"version": 99}}, "export format 99; this drivesim reads up to 2"),
         (metadata(make_config()) | {"exported": 7}, "are not a policy's"),
         ({"config": {}}, "are not a policy's"),
         ({"config": {"camera": {}}, "exported": {"version": 1}}, "are not a policy's"),

@@ -44,7 +44,7 @@ def test_failures_are_trained_on(failures):
     _, _, laps = failures
     frames = RenderedFrames(laps, Camera(width=32, height=32, span=38.4, mount=(9.6, 0.0, 0.0)))
     batch = next(iter(frames.epoch(16, 16, np.random.default_rng(0))))
-    assert batch.frames.shape == (16, 32, 32, 3)
+    assert batch.frames[0].shape == (16, 32, 32, 3)
 
 
 def test_stretches_do_not_overlap_and_each_ends_after_its_departure(failures):

@@ -1,6 +1,7 @@
 """Returns in other Gymnasium environments: right sums, fixed seeds, and misfits refused."""
 
 import json
+from itertools import pairwise
 from typing import ClassVar
 
 import gymnasium
@@ -17,9 +18,8 @@ from agents.evaluation.gym_evaluation import (
     evaluate_in_gym,
     make_frame_env,
 )
-from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
-from tests.agents.policies import make_policy
+from tests.agents.policies import CAMERA, make_policy
 
 PEDALS = spaces.Box(np.array([-1, 0, 0], np.float32), np.ones(3, np.float32))
 
@@ -92,6 +92,18 @@ def test_the_same_policy_returns_the_same_and_another_not(one_torch_thread):
     assert returns(0) != returns(1)
 
 
+def test_a_policy_with_past_frames_is_given_those_of_the_episode(one_torch_thread, monkeypatch):
+    env = make_frame_env("Tests/Corridor-v0")
+    policy = make_policy(past=2)
+    given = []
+    monkeypatch.setattr(policy, "predict", lambda views: given.append(views[0][0]) or np.zeros((1, 1)))
+    evaluate_in_gym(PolicyPlayer(policy, env), env, range(2))
+    begun = [at for at, frames in enumerate(given) if (frames == frames[0]).all()]
+    assert len(begun) == 2, "each episode begins with its first frame repeated, and no other step does"
+    for before, frames in pairwise(given[: begun[1]]):
+        np.testing.assert_array_equal(frames[1:], before[:2])
+
+
 def test_a_pedal_becomes_gas_and_brake(one_torch_thread, monkeypatch):
     env = make_frame_env("Tests/Pedals-v0")
     policy = make_policy(outputs=("steering", "pedal"))
@@ -120,11 +132,12 @@ def test_random_actions_are_the_same_every_time_and_fill_the_box():
         ("Tests/Many-v0", {}, "gives steering; the environment takes 4 values"),
         ("Tests/Pedals-v0", {}, "gives steering; the environment takes 3 values"),
         ("Tests/Corridor-v0", {"inputs": ("camera", "speed")}, "takes the car's speed too"),
+        ("Tests/Corridor-v0", {"cameras": (CAMERA, CAMERA)}, "takes frames of 2 cameras; the environment gives one"),
     ],
 )
 def test_a_policy_that_does_not_fit_is_refused(name, policy, words):
     with pytest.raises(DrivesimError, match=words):
-        PolicyPlayer(make_policy(camera=Camera(width=64, height=64, span=38.4), **policy), make_frame_env(name))
+        PolicyPlayer(make_policy(**{"camera": CAMERA} | policy), make_frame_env(name))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def small_network():
     features = torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
     )
-    return BackboneNetwork(Backbone(features, (0.5,) * 3, (0.5,) * 3), 16, 16)
+    return BackboneNetwork(Backbone(features, (0.5,) * 3, (0.5,) * 3), [(16, 16)])
 
 
 def learn(network, a_plan, epoch):
@@ -66,7 +66,7 @@ def test_a_backbone_learns_more_slowly_than_its_head():
 
 
 def test_pilotnet_learns_at_one_rate():
-    assert len(plan().optimizer(PilotNet(64, 64)).param_groups) == 1
+    assert len(plan().optimizer(PilotNet([(64, 64)])).param_groups) == 1
 
 
 def test_the_head_learns_alone_while_it_warms_up_and_the_backbones_statistics_stay():

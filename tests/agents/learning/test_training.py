@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from agents import record, train
 from agents.learning.checkpoint import NAME
+from agents.learning.material import Material
 from agents.learning.training import Training, to_tensors
 from agents.policy import Policy
 from datasets.augment import Augment
@@ -94,7 +96,7 @@ def test_a_training_that_is_killed_ten_times_ends_with_the_same_weights(tmp_path
     subprocess.run(command(laps, tmp_path / "whole", options=longer), check=True, cwd=ROOT, env=environment())
     out, rng, kills = tmp_path / "killed", np.random.default_rng(0), 0
     script = (
-        "import agents.learning.training, agents.train as command\nagents.training._CHECKPOINT_SECONDS = 0.2\n"
+        "import agents.learning.training, agents.train as command\nagents.learning.training._CHECKPOINT_SECONDS = 0.2\n"
         "command.run_command(command.main, command.Args)"
     )
     while True:
@@ -204,11 +206,30 @@ def test_a_batch_is_learned_by_heart_and_drawn(tmp_path, run, laps):
 def test_the_tensors_that_enter_a_network_are_the_batchs_own(laps):
     args = train.Args(data=[laps], out=Path("unused"), device="cpu", speed=True, pedal=True, looks=2, threads=1)
     recorded, _ = read_laps([laps])
-    policy, frames = train._policy(args, recorded), train._frames(args, recorded)
+    material = Material.of_laps(recorded)
+    policy, frames = train.make_policy(args, material), train.make_frames(args, material, Console(quiet=True))
     batch = next(iter(frames.epoch(8, 8, np.random.default_rng(0))))
     (pictures, speeds), wanted = to_tensors(batch, policy, None, 0)
-    np.testing.assert_array_equal(pictures.permute(0, 2, 3, 1).numpy(), batch.frames)
+    np.testing.assert_array_equal(pictures.permute(0, 2, 3, 1).numpy(), batch.frames[0])
     np.testing.assert_array_equal(speeds.numpy(), batch.speeds)
     assert wanted.shape == (8, 2)
     changed, _ = to_tensors(batch, policy, Augment(1.0), 0)
     assert not torch.equal(changed[0], pictures)
+
+
+def test_past_frames_and_other_cameras_are_seen_in_the_same_light_as_the_newest(laps):
+    cameras = ["topdown", "front"]
+    args = train.Args(data=[laps], out=Path("unused"), device="cpu", camera=cameras, past=2, looks=2, threads=1)
+    recorded, _ = read_laps([laps])
+    policy, frames = train._policy(args, recorded), train._frames(args, recorded)
+    batch = next(iter(frames.epoch(32, 32, np.random.default_rng(0))))
+    plain, _ = to_tensors(batch, policy, None, 0)
+    bright, _ = to_tensors(batch, policy, Augment(0.5), 0)
+    for camera, (before, after) in enumerate(zip(plain, bright, strict=True)):
+        assert before.shape == after.shape == (32, 3, 3, *batch.frames[camera].shape[2:4])
+        np.testing.assert_array_equal(before.movedim(2, -1).numpy(), batch.frames[camera])
+    # By how much each frame of a sample, (32, 2 cameras x 3), became brighter.
+    change = torch.cat(
+        [(after.float() - before.float()).mean(dim=(2, 3, 4)) for before, after in zip(plain, bright, strict=True)], 1
+    )
+    assert change.std(dim=1).mean() < 0.4 * change.mean(dim=1).std()

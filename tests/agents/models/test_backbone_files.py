@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from agents import record, train
+from agents.learning.material import Material
 from agents.models.backbone_files import BackboneConfig, load_features, read_backbone, summary_of, write_backbone
 from agents.models.backbones import build_backbone
 from agents.models.cifar_cnn import CIFAR_MEAN, CIFAR_STD
@@ -179,6 +180,6 @@ def test_what_is_no_folder_is_refused_with_what_there_is(folder):
 
 
 def test_a_training_goes_on_only_with_the_same_backbone(folder):
-    ours = train._options(options(folder))
+    ours = train._options(options(folder), Material.of_laps([]))
     write_backbone(folder, replace(CONFIG, accuracy=0.5), CONFIG.build())
-    assert train._options(options(folder)) != ours
+    assert train._options(options(folder), Material.of_laps([])) != ours

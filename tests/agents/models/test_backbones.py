@@ -27,11 +27,11 @@ def lite0_file():
 
 
 def test_lite0_takes_its_imagenet_weights_from_the_package(lite0_file):
-    network = build_network(LITE0, 96, 96, imagenet=True)
+    network = build_network(LITE0, [(96, 96)], imagenet=True)
     stem = torch.load(lite0_file, weights_only=True)["_conv_stem.weight"]
     assert torch.equal(network.features.conv_stem.weight, stem)
     assert network.mean.flatten().tolist() == network.std.flatten().tolist() == [0.5, 0.5, 0.5]
-    new = build_network(LITE0, 96, 96)
+    new = build_network(LITE0, [(96, 96)])
     assert not torch.equal(new.features.conv_stem.weight, stem)
 
 
@@ -86,7 +86,7 @@ def test_only_names_that_timm_lists_are_built(name):
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", LITE0, "mobilenetv3_small_050"])
 def test_a_backbone_takes_frames_and_speed_to_actions(name):
-    network = build_network(name, 96, 96, outputs=2, takes_speed=True).eval()
+    network = build_network(name, [(96, 96)], outputs=2, takes_speed=True).eval()
     assert isinstance(network, BackboneNetwork)
     frames = torch.randint(0, 256, (3, 3, 96, 96), dtype=torch.uint8)
     with torch.no_grad():
@@ -107,6 +107,6 @@ def test_frames_are_normalised_as_the_backbones_weights_expect(monkeypatch):
         "agents.models.networks.build_backbone",
         lambda *_: backbones.Backbone(Eye(), (0.5, 0.25, 0.0), (0.5, 0.25, 1.0)),
     )
-    network = build_network("anything", 8, 8)
+    network = build_network("anything", [(8, 8)])
     network(torch.full((1, 3, 8, 8), 255, dtype=torch.uint8))
     assert seen[-1][0, :, 0, 0].tolist() == [1.0, 3.0, 1.0]

@@ -25,7 +25,7 @@ def test_the_same_weights_serve_frames_of_every_size(size):
 
 
 def test_it_drives_and_has_no_weights_of_imagenet():
-    network = build_network("cifar-cnn", 96, 96, outputs=2, takes_speed=True).eval()
+    network = build_network("cifar-cnn", [(96, 96)], outputs=2, takes_speed=True).eval()
     frames = torch.randint(0, 256, (3, 3, 96, 96), dtype=torch.uint8)
     with torch.no_grad():
         assert network(frames, torch.zeros(3)).shape == (3, 2)

@@ -6,10 +6,12 @@ import torch
 from torch import nn
 
 from agents.models import saliency_maps as module
+from agents.models.backbones import Backbone
+from agents.models.networks import BackboneNetwork
 from agents.models.saliency_maps import overlay, randomisation_check, saliency_maps
 from agents.policy import Policy
 from drivesim.errors import DrivesimError
-from tests.agents.policies import CAMERA, make_config, make_frames, make_policy
+from tests.agents.policies import CAMERA, WIDE, make_config, make_frames, make_policy, make_views
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -143,6 +145,43 @@ def test_a_network_that_is_no_plain_chain_is_shown_by_grad_cam():
     maps = saliency_maps(Policy(make_config(), RedFinder(), "cpu"), frames)
     assert maps[:, 12:18, 42:48].min() > 0.8
     assert maps[:, 36:].max() < 0.01
+
+
+class SharedRedFinder(BackboneNetwork):
+    """Two cameras, now and before, each frame seen by itself through one filter that finds red."""
+
+    def __init__(self):
+        tower = nn.Sequential(nn.Conv2d(3, 1, 3, padding=1, stride=2, bias=False), nn.SiLU(), nn.AdaptiveAvgPool2d(1))
+        tower.append(nn.Flatten())
+        nn.init.constant_(tower[0].weight, 0.0)
+        tower[0].weight.data[0, 0] = 1 / 9
+        super().__init__(Backbone(tower, (0.0,) * 3, (1.0,) * 3), [(64, 64), (62, 80)], frames=2, hidden=0)
+
+
+def test_each_cameras_newest_frame_is_shown_where_frames_are_seen_apart():
+    policy = Policy(make_config(cameras=(CAMERA, WIDE), past=1), SharedRedFinder(), "cpu")
+    views = [np.zeros((3, *shape), np.uint8) for shape in policy.config.frame_shapes]
+    views[0][:, 0, 10:20, 40:50, 0] = views[1][:, 0, 30:40, 10:20, 0] = 255
+    views[0][:, 1, 40:50, 10:20, 0] = views[1][:, 1, 50:60, 50:60, 0] = 255
+    for camera, (inside, outside) in enumerate(
+        [((12, 18, 42, 48), (36, 60, 4, 30)), ((32, 38, 12, 18), (48, 61, 40, 70))]
+    ):
+        maps = saliency_maps(policy, views, camera=camera)
+        assert maps.shape == (3, *policy.config.frame_shapes[camera][1:3])
+        top, bottom, left, right = inside
+        assert maps[:, top:bottom, left:right].min() > 0.8
+        top, bottom, left, right = outside
+        assert maps[:, top:bottom, left:right].max() < 0.01
+
+
+def test_a_plain_network_with_past_frames_and_two_cameras_is_shown_for_each():
+    policy = make_policy(cameras=(CAMERA, WIDE), past=2)
+    views = make_views(3, policy.config)
+    for camera in (0, 1):
+        maps = saliency_maps(policy, views, camera=camera)
+        assert maps.shape == (3, *policy.config.frame_shapes[camera][1:3])
+        assert maps.max() == 1.0
+    assert randomisation_check(policy, views, camera=1)["overlap"] < 1.0
 
 
 def test_a_flat_map_is_dark_not_undefined():

@@ -13,7 +13,7 @@ from agents.report import videos as report_videos
 from agents.report.videos import film_drives
 from agents.rollout import Course
 from tests.agents.drives import Steady, ring_world
-from tests.agents.policies import CAMERA, make_policy
+from tests.agents.policies import CAMERA, WIDE, make_policy
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,15 @@ def test_what_a_policy_that_takes_the_speed_looks_at_is_filmed_too(monkeypatch, 
     policy, course = make_policy(inputs=("camera", "speed")), Course(camera=CAMERA, time_limit=3.0)
     (film,) = film_drives(evaluate(policy, [ring_world(20.0)], course), policy, course)
     assert film.panels[-1] == "what it looks at"
+
+
+def test_what_each_camera_sees_is_filmed_in_a_column_of_its_own(monkeypatch, one_torch_thread):
+    monkeypatch.setattr(report_videos, "_AROUND", 0.5)
+    policy = make_policy(cameras=(CAMERA, WIDE), past=1)
+    course = Course.made_for(policy.config, time_limit=3.0)
+    (film,) = film_drives(evaluate(policy, [ring_world(20.0)], course), policy, course)
+    assert film.panels[-1] == "what it looks at"
+    assert (film.width, film.height) == (480 + 2 * 244, 480)
 
 
 def test_films_share_the_bytes_that_they_may_take(driven):

@@ -17,7 +17,7 @@ from drivesim.cockpit.controls import Demand
 from drivesim.env import DriveEnv, SteerEnv
 from drivesim.pursuit import pursuit_curvature
 from drivesim.vehicle import VehicleParams
-from tests.agents.policies import make_policy
+from tests.agents.policies import CAMERA, WIDE, make_policy
 
 HZ = 20
 STRAIGHT, RIGHT = Demand(), Demand(steering=1.0, steers=True)
@@ -25,7 +25,7 @@ STRAIGHT, RIGHT = Demand(), Demand(steering=1.0, steers=True)
 
 def make_session(folder, kind=SteerEnv, policy=None, seed=0, **arguments):
     never = {"laps": 10**9, "stall_time": 1e9, "time_limit": 1e9}
-    camera = policy.camera if policy else "topdown"
+    camera = policy.config.cameras if policy else "topdown"
     env = kind(**{"track": 3, "difficulty": "easy", "camera": camera} | never | arguments)
     return Session(env, Recorder(folder), policy, seed)
 
@@ -348,7 +348,8 @@ def test_a_policy_that_always_leaves_the_road_here_is_put_on_the_line(tmp_path, 
 def test_what_the_policy_looks_at_is_laid_over_the_inset_while_it_is_wanted(tmp_path, policy, monkeypatch):
     asked = []
 
-    def saliency_maps(a_policy, frames, speeds):
+    def saliency_maps(a_policy, views, speeds):
+        (frames,) = views
         asked.append((a_policy, frames.shape, frames.dtype))
         return np.ones(frames.shape[:3], np.float32)
 
@@ -364,6 +365,31 @@ def test_what_the_policy_looks_at_is_laid_over_the_inset_while_it_is_wanted(tmp_
     np.testing.assert_array_equal(session.inset, session.frame // 2)
     session.press("l")
     np.testing.assert_array_equal(session.inset, session.frame)
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_a_policy_with_past_frames_and_two_cameras_is_given_both_and_none_from_before_a_rewind(tmp_path, monkeypatch):
+    policy = make_policy(cameras=(CAMERA, WIDE), past=2)
+    predict, given = policy.predict, []
+    monkeypatch.setattr(policy, "predict", lambda views, speeds=None: given.append(views) or predict(views, speeds))
+    session = make_session(tmp_path, policy=policy)
+    session.press("l")
+    seen = []
+    for _ in range(30):
+        seen.append(session.views)
+        assert session.inset.shape == (64, 64, 3)
+        session.step(STRAIGHT)
+    for camera, shape in enumerate(policy.config.frame_shapes):
+        assert given[29][camera].shape == (1, *shape)
+        for back in range(3):
+            np.testing.assert_array_equal(given[29][camera][0, back], seen[29 - back][camera])
+            np.testing.assert_array_equal(given[0][camera][0, back], seen[0][camera])
+    session.rewind(1.0)
+    wait(session)
+    given.clear()
+    now = session.views
+    session.step(STRAIGHT)
+    np.testing.assert_array_equal(given[0][1][0], np.stack([now[1]] * 3))
 
 
 @pytest.mark.usefixtures("one_torch_thread")

@@ -1,0 +1,1 @@
+"""Other people's formats: drives stored as pictures and actions, read and written."""
