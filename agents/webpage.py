@@ -7,6 +7,7 @@ The page needs no server but one that hands out its files, and no network. See i
 python -m http.server --directory docs/demo
 """
 
+import itertools
 import json
 import shutil
 from dataclasses import asdict, dataclass, field
@@ -24,8 +25,9 @@ from agents.export import Args as ExportArgs
 from agents.export import export_policy
 from agents.lineup import generated_worlds, worlds_of_files
 from agents.rollout import Course
+from drivesim.appearance import PRESETS, Appearance
 from drivesim.command import run_command
-from drivesim.errors import DrivesimError
+from drivesim.errors import DrivesimError, check_name
 from drivesim.render import Renderer
 from drivesim.scenario import Scenario
 from drivesim.simulation import Rules
@@ -50,8 +52,8 @@ class Args:
     """Of generated roads: easy, medium, hard, or mixed."""
     track_files: list[Path] = field(default_factory=list)
     """Track files (TUM or F1TENTH CSV), or folders of them, instead of generated roads."""
-    appearance: str = "random"
-    """Of the roads: random, or the name of a preset."""
+    appearance: list[str] = field(default_factory=lambda: ["meadow", "desert", "city"])
+    """Looks of the roads, in turn: names of presets, or random."""
     runtime: Path | None = None
     """The archive that `npm pack onnxruntime-web@1.30.0` makes; npm fetches it if left out."""
 
@@ -60,10 +62,7 @@ def main(args: Args) -> None:
     """Make the page."""
     if args.out.exists():
         raise DrivesimError(f"--out: {args.out} exists already. Choose another name or remove it.")
-    if args.track_files:
-        worlds = worlds_of_files(args.track_files, False, args.appearance)
-    else:
-        worlds = generated_worlds(args.tracks, args.difficulty, args.first_seed, args.appearance)
+    worlds = _worlds(args)
     try:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{args.out.name}-", dir=args.out.parent) as aside:
@@ -83,6 +82,23 @@ def main(args: Args) -> None:
         soft_wrap=True,
         highlight=False,
     )
+
+
+def _worlds(args: Args) -> list[World]:
+    """Return the roads, each in its look."""
+    if not args.appearance:
+        raise DrivesimError(f"--appearance: expected one or more of random, {', '.join(PRESETS)}; got none.")
+    for name in args.appearance:
+        check_name("--appearance", name, ["random", *PRESETS])
+    if args.track_files:
+        worlds = worlds_of_files(args.track_files, False, "random")
+    else:
+        worlds = generated_worlds(args.tracks, args.difficulty, args.first_seed, "random")
+    looks = itertools.cycle(args.appearance)
+    return [
+        world if look == "random" else World(world.track, Appearance.preset(look))
+        for world, look in zip(worlds, looks, strict=False)
+    ]
 
 
 def page_rules(driver: OnnxDriver) -> Rules:

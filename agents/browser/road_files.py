@@ -23,7 +23,7 @@ _FINEST, _LONGEST_SIDE = 0.1, 4096
 # Ground around the road in that picture, metres.
 _MARGIN = 60.0
 
-_WEBP_QUALITY = 82
+_WEBP_QUALITY = 90
 
 
 def write_road(folder: Path, number: int, world: World, renderers: Sequence[Renderer]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ export class Pilot {
     const runtime = new URL("runtime/", import.meta.url).href;
     const ort = await import(`${runtime}ort.wasm.bundle.min.mjs`);
     ort.env.wasm.numThreads = 1;
-    ort.env.wasm.wasmPaths = runtime;
+    ort.env.wasm.wasmPaths = { wasm: `${runtime}ort-wasm-simd-threaded.wasm` };
     const session = await ort.InferenceSession.create(policy.file, { executionProviders: ["wasm"] });
     return new Pilot(ort, session, policy, cameras);
   }

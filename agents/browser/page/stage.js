@@ -112,7 +112,7 @@ void main() {
   }
   vec2 under = abs(local - vec2(0.5 * (car.x + car.y) + 0.1, -0.12)) - vec2(0.5 * (car.y - car.x) - 0.25, car.z - 0.25);
   ground *= 1.0 - 0.55 * (1.0 - smoothstep(0.0, 0.62, length(max(under, 0.0))));
-  ground = mix(ground, horizon, smoothstep(45.0, 240.0, far) * 0.9);
+  ground = mix(ground, horizon, smoothstep(40.0, 230.0, far));
   vec3 heaven = mix(horizon, sky, smoothstep(0.0, 0.34, (-q.z) * 1.6));
   vec3 shown = mix(heaven, ground, smoothstep(0.0, 0.006, q.z));
   vec4 sum = vec4(0);
