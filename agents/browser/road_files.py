@@ -97,7 +97,7 @@ def _write_ground(folder: Path, place: Path, ground: GroundTexture) -> dict[str,
     for row in range(rows):
         for column in range(columns):
             page, path = ground.page(column, row), place / f"{column}-{row}.png"
-            _write_image(path, page.levels[0], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+            _write_image(path, page.levels[0], [cv2.IMWRITE_PNG_COMPRESSION, 6])
             pages.append({"file": path.relative_to(folder).as_posix(), "left": page.left, "top": page.top})
     return {
         "resolution": ground.resolution,
