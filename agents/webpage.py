@@ -35,6 +35,9 @@ from drivesim.world import World
 
 _PAGE = Path(__file__).parent / "browser" / "page"
 
+# What is exported is compared with the policy on so many frames.
+CHECKED_FRAMES = 1000
+
 
 @dataclass
 class Args:
@@ -113,7 +116,7 @@ def _write_policy(path: Path, policy: Path) -> OnnxDriver:
         driver = OnnxDriver(policy, threads=1)
         shutil.copyfile(policy, path)
         return driver
-    export_policy(ExportArgs(policy=policy, out=path))
+    export_policy(ExportArgs(policy=policy, out=path, frames=CHECKED_FRAMES))
     driver = OnnxDriver(path, threads=1)
     driver.name = policy.resolve().name
     return driver

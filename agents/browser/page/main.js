@@ -48,7 +48,7 @@ export class Page {
   }
 
   constructor(demo, pilot) {
-    Object.assign(this, { demo, pilot, behind: 0, last: null, isBusy: false, saidUntil: 0 });
+    Object.assign(this, { demo, pilot, behind: 0, last: null, isBusy: false, saidUntil: 0, wanted: null, drawn: null });
     this.cameras = demo.cameras.map((camera) => new FrameCamera(camera));
     this.hands = new Hands(demo.rules.cruise_speed === null);
     this.instruments = new Instruments(demo);
@@ -64,28 +64,24 @@ export class Page {
   /** Takes the road of that number. */
   async take(number) {
     const road = this.demo.roads[number];
-    const [table] = await Promise.all([Road.load(road), this.stage?.show(road)]);
+    const [table, bitmap] = await Promise.all([Road.load(road), this.stage?.load(road)]);
     const grounds = road.grounds.map((ground, i) => new Ground(ground, this.demo.cameras[i].levels));
-    this.number = number;
+    const drive = new Drive(this.demo, { road: table, grounds, look: road.look }, this.cameras, this.pilot);
+    await drive.see();
+    this.stage?.show(road, bitmap);
     this.instruments.show(road);
-    this.drive = new Drive(this.demo, { road: table, grounds, look: road.look }, this.cameras, this.pilot);
-    await this.drive.see();
-    this.behind = 0;
+    Object.assign(this, { number, drive, behind: 0, wanted: null, drawn: null });
   }
 
-  async next() {
-    if (this.isBusy) return;
-    this.isBusy = true;
-    try {
-      await this.take((this.number + 1) % this.demo.roads.length);
-    } finally {
-      this.isBusy = false;
-    }
+  /** Takes the next road, as soon as the running step is over. */
+  next() {
+    this.wanted = (this.number + 1) % this.demo.roads.length;
   }
 
   restart() {
     this.drive.restart();
     this.instruments.trace = [];
+    this.drawn = null;
   }
 
   pause(isPaused = !this.isPaused) {
@@ -118,10 +114,7 @@ export class Page {
     this.last = now;
     if (!this.isPaused) this.behind = Math.min(this.behind + seconds, LONGEST_FRAME);
     this.#catchUp();
-    const { drive, demo } = this, share = Math.min(Math.max(this.behind / demo.rules.dt, 0), 1);
-    const pose = between(drive.before, drive.car, share);
-    this.stage?.draw(pose, pose.steeringAngle, drive.personDrives ? HANDS.person : HANDS.network, seconds);
-    this.instruments.draw(drive, this.pilot);
+    this.#draw(seconds);
     if (this.saidUntil && now > this.saidUntil) {
       delete by("said").dataset.shown;
       this.saidUntil = 0;
@@ -129,17 +122,30 @@ export class Page {
     requestAnimationFrame((next) => this.#frame(next));
   }
 
+  #draw(seconds) {
+    const canvas = by("stage"), what = `${this.isPaused} ${this.drive.steps} ${canvas.clientWidth} ${canvas.clientHeight}`;
+    // What stands still is drawn once.
+    if (this.isPaused && this.drawn === what) return;
+    this.drawn = what;
+    const { drive, demo } = this, share = Math.min(Math.max(this.behind / demo.rules.dt, 0), 1);
+    const pose = between(drive.before, drive.car, share);
+    this.stage?.draw(pose, pose.steeringAngle, drive.personDrives ? HANDS.person : HANDS.network, seconds);
+    this.instruments.draw(drive, this.pilot);
+  }
+
   async #catchUp() {
     if (this.isBusy) return;
     this.isBusy = true;
     try {
+      if (this.wanted !== null) await this.take(this.wanted);
       while (this.behind >= this.demo.rules.dt && !this.isPaused) {
         await this.step();
         this.behind -= this.demo.rules.dt;
       }
     } catch (error) {
       this.pause(true);
-      this.say(`The network stopped: ${error.message}`);
+      this.wanted = null;
+      this.say(`It stopped: ${error.message}`);
     } finally {
       this.isBusy = false;
     }

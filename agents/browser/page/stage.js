@@ -154,8 +154,8 @@ export class Stage {
     this.heading = null;
   }
 
-  /** Takes another road. */
-  async show({ picture, look }) {
+  /** Loads the picture of a road. */
+  async load({ picture }) {
     const gl = this.gl, answer = await fetch(picture.file);
     if (!answer.ok) throw new Error(`${picture.file} is missing (${answer.status})`);
     const most = gl.getParameter(gl.MAX_TEXTURE_SIZE);
@@ -164,6 +164,12 @@ export class Stage {
       const share = most / Math.max(bitmap.width, bitmap.height);
       bitmap = await createImageBitmap(bitmap, { resizeWidth: Math.floor(bitmap.width * share), resizeHeight: Math.floor(bitmap.height * share) });
     }
+    return bitmap;
+  }
+
+  /** Takes another road, and its loaded picture. */
+  show({ picture, look }, bitmap) {
+    const gl = this.gl;
     gl.bindTexture(gl.TEXTURE_2D, this.picture);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB8, gl.RGB, gl.UNSIGNED_BYTE, bitmap);
     gl.generateMipmap(gl.TEXTURE_2D);

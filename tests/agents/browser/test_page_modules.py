@@ -34,7 +34,9 @@ TEST_CAMERAS = {
 DRAW = """async ([camera, road, poses, number]) => {
   const { FrameCamera } = await import('./frame.js'), { Ground } = await import('./ground.js');
   const ground = new Ground(road.grounds[number], camera.levels), drawer = new FrameCamera(camera), frames = [];
-  for (const [x, y, heading] of poses) frames.push(drawer.draw(await ground.pageAt(x, y), { x, y, heading }, road.look).slice());
+  for (const [x, y, heading] of poses) {
+    frames.push(drawer.draw(await ground.pageAt(x, y), { x, y, heading }, road.look).slice());
+  }
   const all = new Uint8Array(await new Blob(frames).arrayBuffer());
   let text = '';
   for (let i = 0; i < all.length; i += 8192) text += String.fromCharCode(...all.subarray(i, i + 8192));
@@ -115,7 +117,7 @@ def test_the_page_repeats_the_border_where_a_car_is_far_from_the_road(page, road
 def test_another_picture_is_told_from_the_renderers(page, roads):
     poses = poses_on(roads[1][0].track, 10, np.random.default_rng(0))
     frames, _ = draw(page, roads, 0, "topdown", poses)
-    _, beside = draw(page, roads, 0, "topdown", poses + [0.2, 0.0, 0.0])
+    _, beside = draw(page, roads, 0, "topdown", poses + np.array([0.2, 0.0, 0.0]))
     assert not within_the_contract(frames, beside)
 
 
@@ -136,6 +138,8 @@ def test_the_page_moves_a_car_as_the_simulation_does(page, roads, vehicle, cruis
     for steering, pedal in actions.tolist():
         state = step(state, steering, pedal, road, rules, FLOATS).state
         car = state.vehicle
-        expected.append([car.x, car.y, car.heading, car.speed, car.yaw_rate, car.steering_angle, state.s, state.lateral])
+        expected.append(
+            [car.x, car.y, car.heading, car.speed, car.yaw_rate, car.steering_angle, state.s, state.lateral]
+        )
     np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-6)
     assert np.ptp(np.array(expected)[:, 2]) > 0.2
