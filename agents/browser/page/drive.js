@@ -98,6 +98,7 @@ export class Drive {
     this.car = { ...pose, speed, lateralVelocity: 0, yawRate: 0, steeringAngle: 0 };
     this.before = this.car;
     this.pilot.forget();
+    this.jumps = (this.jumps ?? 0) + 1;
     Object.assign(this, { s, lateral: 0, halfWidth: (left + right) / 2, steering: 0, wish: 0 });
   }
 }

@@ -127,6 +127,8 @@ export class Page {
     // What stands still is drawn once.
     if (this.isPaused && this.drawn === what) return;
     this.drawn = what;
+    if (this.jumps !== this.drive.jumps) this.stage?.jump();
+    this.jumps = this.drive.jumps;
     const { drive, demo } = this, share = Math.min(Math.max(this.behind / demo.rules.dt, 0), 1);
     const pose = between(drive.before, drive.car, share);
     this.stage?.draw(pose, pose.steeringAngle, drive.personDrives ? HANDS.person : HANDS.network, seconds);

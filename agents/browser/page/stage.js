@@ -33,6 +33,20 @@ vec4 enter(vec3 from, vec3 ray, vec3 low, vec3 high) {
   return vec4(t, -sign(ray) * step(vec3(t), near));
 }
 
+// The same for a wheel: a cylinder across the car.
+vec4 enterWheel(vec3 from, vec3 ray, float radius, float half_) {
+  vec4 hit = vec4(1e9, 0, 0, 0);
+  float a = dot(ray.xz, ray.xz), b = dot(from.xz, ray.xz), root = b * b - a * (dot(from.xz, from.xz) - radius * radius);
+  if (root <= 0.0) return hit;
+  float t = (-b - sqrt(root)) / a;
+  vec3 at = from + ray * t;
+  if (abs(at.y) <= half_) hit = vec4(t, at.x / radius, 0, at.z / radius);
+  float side = (-sign(ray.y) * half_ - from.y) / ray.y;
+  at = from + ray * side;
+  if (dot(at.xz, at.xz) <= radius * radius && side < hit.x) hit = vec4(side, 0, -sign(ray.y), 0);
+  return hit;
+}
+
 vec3 lit(vec3 paint, vec3 normal) { return paint * (0.62 + 0.38 * max(dot(normal, normalize(vec3(-0.35, 0.5, 0.9))), 0.0)); }
 
 // The car, as boxes; w is 0 where the ray misses it.
@@ -67,10 +81,12 @@ vec4 carColor(vec3 from, vec3 ray) {
     vec3 p = from - middle, r = ray;
     p.xy = rotate(p.xy, angle);
     r.xy = rotate(r.xy, angle);
-    vec4 tyre = enter(p, r, vec3(-0.34, -0.12, -0.34) * h, vec3(0.34, 0.12, 0.34) * h);
+    vec4 tyre = enterWheel(p, r, 0.34 * h, 0.12 * h);
     if (tyre.x < best) {
       best = tyre.x;
-      found = vec4(lit(vec3(0.11, 0.115, 0.13), tyre.yzw), 1);
+      vec3 at = p + r * tyre.x;
+      bool rim = abs(tyre.z) > 0.5 && length(at.xz) < 0.2 * h;
+      found = vec4(lit(rim ? vec3(0.62, 0.64, 0.67) : vec3(0.09, 0.095, 0.11), tyre.yzw), 1);
     }
   }
   return found;
@@ -82,7 +98,21 @@ vec2 beside(vec2 place) {
   float k = wheels.y;
   if (abs(k) < 1e-3) return vec2(p.y - 0.5 * k * p.x * p.x, p.x);
   float radius = 1.0 / k;
-  return vec2(sign(k) * (abs(radius) - length(vec2(p.x, p.y - radius))), atan(sign(k) * p.x, sign(k) * (radius - p.y)) * abs(radius));
+  return vec2(sign(k) * (abs(radius) - length(vec2(p.x, p.y - radius))), atan(p.x, sign(k) * (radius - p.y)) * abs(radius));
+}
+
+// The picture; where it is enlarged, by a cubic B-spline of four taps, which shows no stairs.
+vec3 sampled(vec2 place) {
+  vec2 pixels = vec2(textureSize(picture, 0)), at = place * pixels - 0.5, width = fwidth(at);
+  vec3 plain = texture(picture, place).rgb;
+  float large = 1.0 - smoothstep(0.5, 1.0, max(width.x, width.y));
+  if (large <= 0.0) return plain;
+  vec2 f = fract(at), base = at - f, g = 1.0 - f;
+  vec2 w0 = g * g * g / 6.0, w1 = (4.0 - 6.0 * f * f + 3.0 * f * f * f) / 6.0, w3 = f * f * f / 6.0, w2 = 1.0 - w0 - w1 - w3;
+  vec2 low = (base - 0.5 + w1 / (w0 + w1)) / pixels, high = (base + 1.5 + w3 / (w2 + w3)) / pixels, share = w2 + w3;
+  vec3 upper = mix(textureLod(picture, low, 0.0).rgb, textureLod(picture, vec2(high.x, low.y), 0.0).rgb, share.x);
+  vec3 lower = mix(textureLod(picture, vec2(low.x, high.y), 0.0).rgb, textureLod(picture, high, 0.0).rgb, share.x);
+  return mix(plain, mix(upper, lower, share.y), large);
 }
 
 float stroke(float distance, float width) { float soft = max(fwidth(distance), 0.02); return 1.0 - smoothstep(width - soft, width + soft, abs(distance)); }
@@ -94,8 +124,7 @@ void main() {
   float far = length(spot - eye.xy);
   vec2 world = pose.xy + rotate(spot, pose.z);
   vec2 place = vec2(world.x - area.x, area.y - world.y) / area.zw;
-  vec3 ground = texture(picture, place).rgb;
-  vec2 outside = max(abs(place - 0.5) - 0.5, 0.0) * area.zw;
+  vec3 ground = sampled(place);
   ground = mix(ground, earth, smoothstep(-6.0, 0.0, max(max(abs(place.x - 0.5) - 0.5, abs(place.y - 0.5) - 0.5) * min(area.z, area.w), -6.0)));
   vec2 local = rotate(spot, -turned);
   vec2 way = beside(local);
@@ -182,6 +211,11 @@ export class Stage {
     for (const [name, rgb] of [["sky", look.sky], ["horizon", look.horizon], ["earth", look.ground]]) {
       gl.uniform3fv(this.uniform(name), rgb.map((value) => value / 255));
     }
+    this.jump();
+  }
+
+  /** Turns the camera to the car at once, which is somewhere else. */
+  jump() {
     this.heading = null;
   }
 
