@@ -51,7 +51,10 @@ class Policy(FrameDriver):
             for first in range(0, len(views[0]), _CHUNK):
                 chunk = slice(first, first + _CHUNK)
                 # A batch in NHWC memory seen as NCHW: channels_last without a copy.
-                inputs = [torch.from_numpy(frames[chunk]).to(self.device).movedim(-1, -3) for frames in views]
+                inputs = [
+                    torch.from_numpy(np.ascontiguousarray(frames[chunk])).to(self.device).movedim(-1, -3)
+                    for frames in views
+                ]
                 if speeds is not None:
                     inputs.append(torch.from_numpy(speeds[chunk]).to(self.device))
                 actions.append(self._driving(*inputs).float())

@@ -51,9 +51,16 @@ class Turns(NamedTuple):
 
 def recolor(frames: NDArray[np.uint8], turns: Turns) -> None:
     """Turn the colours of frames (B, H, W, 3) RGB in place."""
-    for i in np.flatnonzero(turns.chosen):
-        pixels = frames[i, ::_STRIDE, ::_STRIDE].reshape(-1, 3).astype(np.float64)
-        spread = np.sqrt(np.trace(turns.maps[i] @ np.cov(pixels.T) @ turns.maps[i].T) / 3)
-        turn = turns.maps[i] * turns.contrast[i] / max(spread, 1e-3)
-        offset = turns.lightness[i] - turn @ pixels.mean(axis=0)
-        frames[i] = cv2.transform(frames[i], np.column_stack([turn, offset]))
+    chosen = np.flatnonzero(turns.chosen)
+    if not len(chosen):
+        return
+    pixels = frames[chosen, ::_STRIDE, ::_STRIDE].reshape(len(chosen), -1, 3).astype(np.float64)
+    mean = pixels.mean(axis=1)
+    maps = turns.maps[chosen]
+    # The mean variance of the three turned values.
+    turned = (pixels - mean[:, None]) @ maps.transpose(0, 2, 1)
+    spread = np.sqrt(np.einsum("bnc,bnc->b", turned, turned) / max(pixels.shape[1] - 1, 1) / 3)
+    turn = maps * (turns.contrast[chosen] / np.maximum(spread, 1e-3))[:, None, None]
+    offset = turns.lightness[chosen, :, None] - turn @ mean[..., None]
+    for i, each in zip(chosen.tolist(), np.concatenate([turn, offset], axis=2), strict=True):
+        frames[i] = cv2.transform(frames[i], each)

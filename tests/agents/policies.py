@@ -16,7 +16,7 @@ FOLDER_FILES = ["README.md", "config.json", "model.safetensors"]
 
 def make_config(camera=None, **changes):
     if camera is not None:
-        changes["cameras"] = (camera,)
+        changes.setdefault("cameras", (camera,))
     fields = dict(
         backbone="pilotnet",
         cameras=(CAMERA,),

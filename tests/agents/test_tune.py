@@ -124,7 +124,7 @@ def test_a_trial_that_drives_worse_than_others_did_is_ended_early_and_leaves_not
     assert drives == []
     trials = tried(tmp_path / "tune.db")
     assert [trial.complete for trial in trials.values()] == [True, False, True]
-    assert [trial.score for trial in trials.values()] == pytest.approx([0.8999, 0.3997, 0.8497])
+    assert [trial.score for trial in trials.values()] == pytest.approx([0.89, 0.37, 0.82])
     assert trials[2].driving == {"autonomy": 0.85, "cross_track_error": 0.3}
     assert not (tmp_path / "tuned" / "trial-0001").exists()
     assert json.loads((tmp_path / "tuned" / "best.json").read_text())["trial"] == 0

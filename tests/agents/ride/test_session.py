@@ -320,7 +320,7 @@ def test_the_policy_sees_what_the_car_sees_while_a_person_drives(tmp_path, polic
     session = make_session(tmp_path, policy=policy)
     seen = []
     real = policy.predict
-    monkeypatch.setattr(policy, "predict", lambda frames, speeds: seen.append(frames[0].copy()) or real(frames))
+    monkeypatch.setattr(policy, "predict", lambda views, speeds: seen.append(views[0][0].copy()) or real(views))
     frames = []
     for _ in range(5):
         frames.append(session.frame.copy())

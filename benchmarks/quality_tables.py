@@ -1,0 +1,86 @@
+"""Quality tables: what the ablation found, as Markdown, and the curve of driving against seconds driven."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from benchmarks.quality_cells import AMOUNTS
+from drivesim.whole_file import whole_file
+
+# Of each amount, seconds of driving.
+SECONDS = {amount: laps * seconds for amount, (laps, seconds) in AMOUNTS.items()}
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean of a figure over seeds, and half of its 95% interval by Student's t; NaN of a single seed."""
+    from scipy.stats import t
+
+    numbers = np.array(values, float)
+    if len(numbers) < 2:
+        return float(numbers.mean()), float("nan")
+    half = t.ppf(0.975, len(numbers) - 1) * numbers.std(ddof=1) / np.sqrt(len(numbers))
+    return float(numbers.mean()), float(half)
+
+
+def figures(results: Sequence[dict[str, Any]], metric: str = "autonomy") -> dict[tuple[str, ...], list[float]]:
+    """Return a metric's value of each seed, by group, row, amount and condition."""
+    found: dict[tuple[str, ...], list[float]] = {}
+    for result in results:
+        cell = result["cell"]
+        for condition, values in result["results"].items():
+            found.setdefault((cell["group"], cell["row"], cell["amount"], condition), []).append(values[metric])
+    return found
+
+
+def in_words(values: Sequence[float]) -> str:
+    """Return mean and interval for a table."""
+    mean, half = interval(values)
+    return f"{mean:.3f}" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"
+
+
+def markdown(results: Sequence[dict[str, Any]], group: str) -> str:
+    """Return a group's table: rows by what is compared, columns by amount and condition; autonomy."""
+    found = {key[1:]: values for key, values in figures(results).items() if key[0] == group}
+    rows = list(dict.fromkeys(row for row, _, _ in found))
+    columns = list(dict.fromkeys((amount, condition) for _, amount, condition in found))
+    lines = [
+        "| | " + " | ".join(f"{amount}, {condition}" for amount, condition in columns) + " |",
+        "|---|" + "--:|" * len(columns),
+    ]
+    for row in rows:
+        cells = [in_words(found[row, *column]) if (row, *column) in found else "" for column in columns]
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def draw_curve(results: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draw autonomy, and the share of roads without a departure, against the seconds that were driven (PNG)."""
+    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    names = {"autonomy": "autonomy", "tracks_without_departure": "unseen roads without a wheel off the road"}
+    for number, (metric, label) in enumerate(names.items()):
+        by_amount = {key[2]: values for key, values in figures(results, metric).items() if key[0] == "curve"}
+        amounts = [amount for amount in AMOUNTS if amount in by_amount]
+        seconds = np.array([SECONDS[amount] for amount in amounts])
+        means = np.array([interval(by_amount[amount])[0] for amount in amounts])
+        halves = np.nan_to_num(np.array([interval(by_amount[amount])[1] for amount in amounts]))
+        color = f"C{number}"
+        axis.plot(seconds, means, "o-", color=color, label=label)
+        axis.fill_between(seconds, means - halves, np.minimum(means + halves, 1.0), color=color, alpha=0.15, lw=0)
+        for at, amount in zip(seconds, amounts, strict=True):
+            axis.plot([at] * len(by_amount[amount]), by_amount[amount], ".", color=color, alpha=0.5)
+    axis.set_xscale("log")
+    axis.set_xticks([*SECONDS.values()], [*SECONDS])
+    axis.minorticks_off()
+    axis.set_ylim(0, 1.02)
+    axis.set_xlabel("driven by the human-like driver, on roads of their own")
+    axis.set_ylabel("on 100 unseen roads" if not results else f"on {results[0]['size']['tracks']} unseen roads")
+    axis.grid(alpha=0.3)
+    axis.legend(loc="lower right")
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=130, format="png")
