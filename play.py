@@ -2,7 +2,7 @@
 
 Drive with the arrow keys or WASD, a gamepad or a steering wheel, and leave with laps to train on.
 
-Watch a policy and take the wheel from it: python play.py --policy policy
+Watch a policy, or a file that agents.export wrote, and take the wheel from it: python play.py --policy policy
 See a lap again: python play.py --replay laps
 Drive another environment: python play.py --env CarRacing-v3 --out episodes
 R records, Backspace goes back, H lists all keys, Escape ends. Whatever ends it, the laps are kept.
@@ -18,9 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-
-from agents.policy import Policy
+from agents.frame_driver import FrameDriver
+from agents.load_driver import load_frame_driver
 from agents.ride.gym_drive import GymDrive
 from agents.ride.recorder import Recorder
 from agents.ride.replay import Replay
@@ -60,7 +59,7 @@ class Args:
     vehicle: str = "car"
     """The car: car, car-dynamic or rc."""
     policy: Path | None = None
-    """This policy drives; touching a control takes the wheel from it."""
+    """A policy's folder, or an .onnx file: it drives; touching a control takes the wheel from it."""
     replay: Path | None = None
     """Show this lap, or the laps of this folder."""
     env: str | None = None
@@ -124,13 +123,10 @@ def _make_ride(args: Args) -> Session | Replay | GymDrive:
         return Replay(read_laps(args.replay)[0], get_camera(args.camera))
     if args.env is not None:
         return GymDrive(args.env, args.out, args.seed)
-    policy = Policy.load(args.policy) if args.policy is not None else None
+    policy = _load_policy(args.policy) if args.policy is not None else None
     has_pedal = args.pedal or (policy is not None and "pedal" in policy.config.outputs)
     if policy is not None and args.pedal and "pedal" not in policy.config.outputs:
         raise DrivesimError("--pedal: this policy steers alone; leave --pedal out.")
-    if policy is not None:
-        # For one frame a second thread gains nothing, and the window needs it.
-        torch.set_num_threads(1)
     track: Any = int(args.track) if args.track is not None and args.track.isdecimal() else args.track
     env = (DriveEnv if has_pedal else SteerEnv)(
         track=track,
@@ -144,6 +140,16 @@ def _make_ride(args: Args) -> Session | Replay | GymDrive:
         time_limit=_NEVER,
     )
     return Session(env, Recorder(args.out), policy, args.seed)
+
+
+def _load_policy(path: Path) -> FrameDriver:
+    """Load it to compute in one thread: for one frame a second gains nothing, and the window needs it."""
+    policy = load_frame_driver(path, threads=1)
+    if policy.shows_layers:
+        import torch
+
+        torch.set_num_threads(1)
+    return policy
 
 
 def _check_modes(args: Args) -> None:

@@ -81,26 +81,10 @@ def main(args: Args) -> None:
         raise DrivesimError(f"--seed: expected 0 or more, got {args.seed}.")
     if args.out.exists():
         raise DrivesimError(f"--out: {args.out} exists already. Choose another name or remove it.")
-    policy = Policy.load(args.policy, "cpu")
-    laps, readings, _ = read_sources(args.data) if args.data else ([], [], [])
-    if policy.config.fit is not None and not readings and args.to == "onnx-int8":
-        raise DrivesimError(
-            "--data: this policy learned from recordings, and 8-bit integers are fitted to what it sees: give such "
-            "recordings with --data, or take --to onnx."
-        )
-
-    def frames(count: int, seed: int) -> tuple[Views, np.ndarray]:
-        return _frames(policy, laps, count, seed, readings)
-
     try:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(args.out) as part:
-            _write(part, args, policy, frames)
-            largest, mean = _compare(part, args, policy, frames)
+        largest, mean = export_policy(args)
     except OSError as error:
         raise DrivesimError(f"--out: {args.out} can't be written ({error.strerror}). Choose another place.") from error
-    if policy.config.fit is not None:
-        _take_reference(args)
     Console().print(
         f"Wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB). On {args.frames:,} frames its actions differ from "
         f"the policy's by {largest:.1e} at most, {mean:.1e} in the mean.",
@@ -112,6 +96,28 @@ def main(args: Args) -> None:
             f"[yellow]That is much: drive it before you use it: python -m agents.evaluate --policy {args.out}[/yellow]",
             soft_wrap=True,
         )
+
+
+def export_policy(args: Args) -> tuple[float, float]:
+    """Write a policy's file. See `_compare` for what it returns and raises."""
+    policy = Policy.load(args.policy, "cpu")
+    laps, readings, _ = read_sources(args.data) if args.data else ([], [], [])
+    if policy.config.fit is not None and not readings and args.to == "onnx-int8":
+        raise DrivesimError(
+            "--data: this policy learned from recordings, and 8-bit integers are fitted to what it sees: give such "
+            "recordings with --data, or take --to onnx."
+        )
+
+    def frames(count: int, seed: int) -> tuple[Views, np.ndarray]:
+        return _frames(policy, laps, count, seed, readings)
+
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(args.out) as part:
+        _write(part, args, policy, frames)
+        differences = _compare(part, args, policy, frames)
+    if policy.config.fit is not None:
+        _take_reference(args)
+    return differences
 
 
 def _take_reference(args: Args) -> None:

@@ -22,11 +22,13 @@ class FrameDriver(ABC):
     Attributes:
         config: What it is.
         name: For tables and laps.
+        shows_layers: Whether the layers of its network can be looked into, which saliency needs.
     """
 
     config: PolicyConfig
     name: str
     needs_frames = True
+    shows_layers = False
     _history: FrameHistory | None = None
     _remembered: Callable[[], DriveVectorEnv | None] = staticmethod(lambda: None)
 

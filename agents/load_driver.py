@@ -22,11 +22,17 @@ def load_driver(who: Path | str, device: str = "auto", threads: int | None = Non
     Raises:
         DrivesimError: If there is no such driver, or it can't be read.
     """
-    return BASELINES[str(who)]() if str(who) in BASELINES else load_frame_driver(who, device, threads)
+    if str(who) in BASELINES:
+        return BASELINES[str(who)]()
+    return _load(who, device, threads, f" nor one of {', '.join(BASELINES)},")
 
 
 def load_frame_driver(who: Path | str, device: str = "auto", threads: int | None = None) -> FrameDriver:
     """Load a policy's folder or an .onnx file; torch is imported for a folder alone. See `load_driver`."""
+    return _load(who, device, threads, "")
+
+
+def _load(who: Path | str, device: str, threads: int | None, others: str) -> FrameDriver:
     path = Path(who)
     if path.suffix == ".onnx":
         from agents.deployment.onnx_driver import OnnxDriver
@@ -39,8 +45,8 @@ def load_frame_driver(who: Path | str, device: str = "auto", threads: int | None
         return OnnxDriver(path, threads)
     if not path.is_dir():
         raise DrivesimError(
-            f"--policy: {str(who)!r} is neither a policy's folder nor one of {', '.join(BASELINES)}, nor an .onnx "
-            "file. Train one: python -m agents.train --data DIR --out DIR"
+            f"--policy: {str(who)!r} is neither a policy's folder{others} nor an .onnx file. "
+            "Train one: python -m agents.train --data DIR --out DIR"
         )
     from agents.policy import Policy
 

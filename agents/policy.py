@@ -30,6 +30,7 @@ class Policy(FrameDriver):
     """
 
     name = "policy"
+    shows_layers = True
 
     def __init__(self, config: PolicyConfig, network: nn.Module, device: str = "auto") -> None:
         self.config = config

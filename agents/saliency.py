@@ -48,6 +48,11 @@ def main(args: Args) -> None:
         raise DrivesimError(f"--tracks: expected 1 or more, got {args.tracks}.")
     if args.out.suffix.lower() != ".png":
         raise DrivesimError(f"--out: expected a name that ends in .png, got {args.out.name}.")
+    if args.policy.suffix == ".onnx":
+        raise DrivesimError(
+            f"--policy: what a network looks at is read from its layers, which {args.policy} hides. Give the folder of "
+            "the policy that it was exported from."
+        )
     check_writable(args.out)
     policy = Policy.load(args.policy, args.device)
     course = Course.made_for(policy.config, time_limit=args.seconds, put_back_off_road=True)

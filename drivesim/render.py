@@ -41,7 +41,7 @@ _FREE_REFERENCES = _count_free_references()
 
 
 @dataclass(frozen=True, eq=False)
-class _Band:
+class Band:
     """Rows of the image that are sampled alike.
 
     Attributes:
@@ -64,6 +64,11 @@ class _Band:
 class Renderer:
     """Draws what a camera sees from cars.
 
+    Attributes:
+        camera: The camera on every car.
+        bands: Of its image, from the first row that shows ground to the last.
+        sprite: The car, where it is drawn over the image.
+
     Args:
         camera: The camera on every car.
         vehicle: The car, drawn where the camera shows it.
@@ -74,9 +79,9 @@ class Renderer:
         if threads < 1:
             raise DrivesimError(f"threads: expected 1 or more, got {threads}.")
         self.camera, self.vehicle, self.threads = camera, vehicle, threads
-        self._bands = _bands(camera)
-        self._levels = max(band.level for band in self._bands) + 1 if self._bands else 1
-        self._sprite = car_sprite(camera, vehicle) if camera.looks_down and camera.shows_car else None
+        self.bands = _bands(camera)
+        self._levels = max(band.level for band in self.bands) + 1 if self.bands else 1
+        self.sprite = car_sprite(camera, vehicle) if camera.looks_down and camera.shows_car else None
         self._buffers: list[Image] = []
         # The caller's thread draws too.
         self._pool = ThreadPoolExecutor(threads - 1, "drivesim-render") if threads > 1 else None
@@ -147,7 +152,7 @@ class Renderer:
             self._draw_sky(frames, textures)
 
     def _draw_down(self, frames: Image, pages: list[Page], poses: Floats) -> None:
-        (band,) = self._bands
+        (band,) = self.bands
         matrices = self._matrices(band, pages, poses)
         sources = np.array([page.sources[band.level] for page in pages])
         height, width = self.camera.height, self.camera.width
@@ -163,15 +168,15 @@ class Renderer:
                 image, size = page.levels[band.level], (width, height)
                 warped = cv2.warpAffine(image, matrices[i], size, None, _WARP, cv2.BORDER_REPLICATE)
                 cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, frames[i])
-        if self._sprite is not None:
-            self._sprite.draw(frames)
+        if self.sprite is not None:
+            self.sprite.draw(frames)
 
     def _draw_ahead(self, frames: Image, pages: list[Page], poses: Floats) -> None:
         height, width = self.camera.height, self.camera.width
-        warps = [self._matrices(band, pages, poses) for band in self._bands]
+        warps = [self._matrices(band, pages, poses) for band in self.bands]
         scratch = np.empty((height, width, 4), np.uint8)
         for i, page in enumerate(pages):
-            for band, matrices in zip(self._bands, warps, strict=True):
+            for band, matrices in zip(self.bands, warps, strict=True):
                 rows = band.stop - band.start
                 target = scratch[band.start : band.stop]
                 size = (width, rows * band.samples)
@@ -187,7 +192,7 @@ class Renderer:
                     cv2.resize(fine, (width, rows), target, interpolation=cv2.INTER_AREA)
             cv2.cvtColor(scratch, cv2.COLOR_RGBA2RGB, frames[i])
 
-    def _matrices(self, band: _Band, pages: list[Page], poses: Floats) -> Floats:
+    def _matrices(self, band: Band, pages: list[Page], poses: Floats) -> Floats:
         """Matrices from the band's pixels to texels: (N, 2, 3) looking down, (N, 3, 3) in perspective."""
         resolution = band.resolution
         corners = np.array([(page.left, page.top) for page in pages])
@@ -201,14 +206,14 @@ class Renderer:
         return texel[:, :2] if self.camera.looks_down else texel
 
     def _draw_sky(self, frames: Image, textures: Sequence[GroundTexture]) -> None:
-        rows = self._bands[0].start if self._bands else self.camera.height
+        rows = self.bands[0].start if self.bands else self.camera.height
         height = (np.arange(rows, 0, -1) / max(rows, 1))[:, None]
         for frame, texture in zip(frames, textures, strict=True):
             look = texture.appearance
             frame[:rows] = np.rint(np.multiply(look.horizon, 1 - height) + np.multiply(look.sky, height))[:, None]
 
 
-def _bands(camera: Camera) -> list[_Band]:
+def _bands(camera: Camera) -> list[Band]:
     """Cut the rows that show ground into bands of one mip level and number of samples each."""
     rows = np.flatnonzero(camera.ground_rows())
     if len(rows) == 0:
@@ -224,9 +229,9 @@ def _bands(camera: Camera) -> list[_Band]:
     ]
 
 
-def _band(camera: Camera, start: int, stop: int, level: int, samples: int) -> _Band:
+def _band(camera: Camera, start: int, stop: int, level: int, samples: int) -> Band:
     ground = camera.ground_from_pixel()
     # Sample k of the band is row start + (k + 1/2) / samples - 1/2 of the image.
     ground[:, 2] += (start + 0.5 / samples - 0.5) * ground[:, 1]
     ground[:, 1] /= samples
-    return _Band(start, stop, level, samples, camera.resolution * 2**level, ground)
+    return Band(start, stop, level, samples, camera.resolution * 2**level, ground)

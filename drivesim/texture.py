@@ -50,6 +50,12 @@ class Page:
 class GroundTexture:
     """The ground of one world at one resolution.
 
+    Attributes:
+        grid: Columns and rows of pages: (2,) int.
+        cell: Width and height of the part of a page that its cars are in, the rest being margin: (2,) int, pixels.
+        low: Of the first page's part, its lower left corner from the world's origin: (2,) int, pixels.
+        only_page: The page of a ground that has one.
+
     Args:
         track: The road.
         appearance: Its look.
@@ -69,38 +75,39 @@ class GroundTexture:
         high = np.maximum(left.max(axis=0), right.max(axis=0)) / resolution
         extent = np.ceil(high - low).astype(int)
         room = max(PAGE_PIXELS - 2 * margin_pixels, PAGE_PIXELS // 4)
-        self._grid = np.maximum(np.ceil(extent / room).astype(int), 1)
-        self._cell = -(-extent // self._grid // step) * step
+        self.grid = np.maximum(np.ceil(extent / room).astype(int), 1)
+        self.cell = -(-extent // self.grid // step) * step
         self._margin = margin_pixels
         # In whole pixels from the world's origin, so that pages meet pixel on pixel.
-        self._low = np.floor(low).astype(int)
+        self.low = np.floor(low).astype(int)
         self._pages: OrderedDict[tuple[int, int], Page] = OrderedDict()
-        self.only_page = self._page(0, 0) if self._grid.prod() == 1 else None
+        self.only_page = self.page(0, 0) if self.grid.prod() == 1 else None
 
     def page_at(self, x: float, y: float) -> Page:
         """Return the page for a camera on a car at world `x`, `y`, painting it where it is new."""
         if self.only_page is not None:
             return self.only_page
-        column = int((x / self.resolution - self._low[0]) // self._cell[0])
-        row = int((y / self.resolution - self._low[1]) // self._cell[1])
-        column, row = min(max(column, 0), self._grid[0] - 1), min(max(row, 0), self._grid[1] - 1)
+        column = int((x / self.resolution - self.low[0]) // self.cell[0])
+        row = int((y / self.resolution - self.low[1]) // self.cell[1])
+        column, row = min(max(column, 0), self.grid[0] - 1), min(max(row, 0), self.grid[1] - 1)
         page = self._pages.get((column, row))
         # Nobody who has their page waits while another thread paints its neighbour.
         if page is not None and _PAINTING.locked():
             return page
         with _PAINTING:
-            return self._page(column, row)
+            return self.page(column, row)
 
     @property
     def memory(self) -> int:
         """Bytes of painted pages."""
         return sum(level.nbytes for page in self._pages.values() for level in page.levels)
 
-    def _page(self, column: int, row: int) -> Page:
+    def page(self, column: int, row: int) -> Page:
+        """Return a page by its place in the grid, painting it where it is new."""
         page = self._pages.get((column, row))
         if page is None:
-            corner = self._low + np.array([column, row]) * self._cell - self._margin
-            width, height = self._cell + 2 * self._margin
+            corner = self.low + np.array([column, row]) * self.cell - self._margin
+            width, height = self.cell + 2 * self._margin
             window = Window(int(corner[0]), int(corner[1]), int(width), int(height), self.resolution)
             image = paint(self.track, self.appearance, window)
             page = Page(

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import pygame
 import pytest
 
 import play
+from agents.deployment.onnx_files import write_onnx
 from agents.ride.game import Game
 from datasets.lap_files import read_laps
+from datasets.schema import MARK_CORRECTION
 from drivesim.cockpit.devices import Devices
 from drivesim.cockpit.pacing import Pacer
 from drivesim.vehicle import VEHICLES, get_vehicle
@@ -232,6 +235,55 @@ def test_a_policy_drives_through_its_own_camera_at_its_own_rate(tmp_path, keyboa
     assert not lap.good.any()
 
 
+@pytest.fixture
+def onnx_file(tmp_path):
+    """A policy as agents.export writes it."""
+    policy = make_policy(control_hz=10.0)
+    write_onnx(tmp_path / "mine.onnx", policy, {"config": asdict(policy.config), "exported": {"version": 1}})
+    return tmp_path / "mine.onnx"
+
+
+def test_an_exported_file_drives_as_its_policy_does_and_a_person_takes_the_wheel(tmp_path, keyboard, run, onnx_file):
+    make_policy(control_hz=10.0).save(tmp_path / "mine")
+    laps = []
+    for policy in (onnx_file, tmp_path / "mine"):
+        keyboard.steps = 0
+        keyboard.at = defaultdict(
+            list,
+            {
+                1: [pygame.K_r],
+                11: [keyboard.hold(pygame.K_RIGHT)],
+                16: [keyboard.hold()],
+                31: [pygame.K_ESCAPE],
+            },
+        )
+        out = tmp_path / f"laps of {policy.name}"
+        options = ("--track", 3, "--size", "320x180", "--no-auto-rewind")
+        assert run(play, "--policy", policy, "--out", out, *options)[0] == 0
+        laps += read_laps(out)[0]
+    exported, folder = laps
+    assert (exported.info.control_hz, exported.info.driver) == (10.0, "mine")
+    # The folder's network computes with 16 bits, and what it sees next depends on it.
+    assert exported.columns["steering"][0] == pytest.approx(folder.columns["steering"][0], abs=0.02)
+    driven, also = (lap.columns["mark"] & MARK_CORRECTION > 0 for lap in laps)
+    np.testing.assert_array_equal(driven, also)
+    assert driven.sum() >= 5
+    assert not driven[:9].any()
+    assert (exported.columns["steering"][~driven] == exported.columns["policy_steering"][~driven]).all()
+    assert exported.columns["policy_steering"].std() > 0
+
+
+def test_what_an_exported_file_looks_at_cannot_be_shown_and_one_sentence_says_why(keyboard, run, tmp_path, onnx_file):
+    said = []
+    keyboard.at = defaultdict(
+        list, {1: [pygame.K_l], 6: [lambda: said.extend(keyboard.game._messages), pygame.K_ESCAPE]}
+    )
+    code, _, faults = run(play, "--policy", onnx_file, "--out", tmp_path / "laps", "--track", 3, "--size", "320x180")
+    assert (code, faults) == (0, "")
+    words = [message for message, _ in said]
+    assert "What it looks at is read from its layers, which an .onnx file hides: use its folder" in words
+
+
 def test_recorded_laps_are_seen_again(tmp_path, keyboard, run):
     keyboard.at = defaultdict(list, {1: [pygame.K_r], 61: [pygame.K_ESCAPE]})
     assert run(play, "--out", tmp_path / "laps", "--track", 3, "--size", "320x180")[0] == 0
@@ -261,7 +313,9 @@ def test_recorded_laps_are_seen_again(tmp_path, keyboard, run):
         (("--difficulty", "odd"), "difficulty: unknown name 'odd'"),
         (("--camera", "rear"), "camera: unknown name 'rear'. Known: topdown, front, left, right."),
         (("--vehicle", "lorry"), "vehicle: unknown name 'lorry'"),
-        (("--policy", "nowhere"), "nowhere is no policy folder"),
+        (("--policy", "nowhere"), "--policy: 'nowhere' is neither a policy's folder nor an .onnx file."),
+        (("--policy", "expert"), "--policy: 'expert' is neither a policy's folder nor an .onnx file."),
+        (("--policy", "nowhere.onnx"), "policy: there is no file nowhere.onnx."),
         (("--replay", "nowhere"), "nowhere is not there"),
         (("--env", "Nothing-v9"), "--env Nothing-v9: it cannot be made"),
         (("--size", "huge"), "--size: expected width x height in pixels as in 1280x720, got 'huge'"),
@@ -327,3 +381,12 @@ def test_without_a_display_or_pygame_the_command_says_one_sentence_and_ends_with
     assert ran.stderr.startswith(words)
     assert ran.stderr.count("\n") == 1
     assert not (tmp_path / "laps").exists()
+
+
+def test_an_exported_file_is_driven_without_torch(tmp_path, onnx_file):
+    options = ["--policy", str(onnx_file), "--seconds", "0.5", "--size", "320x180", "--track", "3"]
+    before = f"import os; os.environ['SDL_VIDEODRIVER'] = 'dummy'; sys.argv += {options}"
+    after = "finally: print('torch' in sys.modules)"
+    ran = run_alone(tmp_path, f"{before}\ntry: {START}\n{after}")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[-1] == "False"

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents.models.saliency_maps import overlay, saliency_maps
-from agents.policy import Policy
+from agents.frame_driver import FrameDriver
 from datasets.schema import MARK_CORRECTION, MARK_POLICY
 from drivesim.cockpit.controls import Demand
+from drivesim.errors import DrivesimError
 
 # The policy has the wheel back when nothing was touched for this long, seconds: a key may be tapped.
 LET_GO_SECONDS = 0.3
@@ -26,7 +26,7 @@ class Copilot:
         pedal: What it asked for in the last step; NaN where it steers alone.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: FrameDriver) -> None:
         self.policy = policy
         self.steering = self.pedal = float("nan")
         self._untouched = np.inf
@@ -70,7 +70,13 @@ class Copilot:
         return self.steering, demand.pedal if np.isnan(self.pedal) else self.pedal
 
     def toggle_saliency(self) -> None:
-        """Show what the policy looks at, or no longer."""
+        """Show what the policy looks at, or no longer.
+
+        Raises:
+            DrivesimError: If the policy is an exported file.
+        """
+        if not self.policy.shows_layers:
+            raise DrivesimError("What it looks at is read from its layers, which an .onnx file hides: use its folder")
         self._explains = not self._explains
         self._seen = None
 
@@ -85,6 +91,12 @@ class Copilot:
         if not self._explains:
             return frame
         if self._explained is None or self._seen is not frame:
+            # Here, so that an .onnx file drives without torch.
+            from agents.models.saliency_maps import overlay, saliency_maps
+            from agents.policy import Policy
+
+            assert isinstance(self.policy, Policy)
+
             self._seen = frame
             seen = self._history.stacked(_batch_of_one(views))
             weights = saliency_maps(self.policy, seen, self._speeds(speed))[0]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from agents.driver import views_of
-from agents.policy import Policy
+from agents.frame_driver import FrameDriver
 from agents.provenance import lap_info
 from agents.ride.copilot import Copilot
 from agents.ride.history import History, Moment
@@ -63,7 +63,7 @@ class Session:
     """
 
     def __init__(
-        self, env: DriveEnv, recorder: Recorder, policy: Policy | None = None, seed: int | None = None
+        self, env: DriveEnv, recorder: Recorder, policy: FrameDriver | None = None, seed: int | None = None
     ) -> None:
         self.env, self.recorder = env, recorder
         self.copilot = None if policy is None else Copilot(policy)
@@ -208,7 +208,10 @@ class Session:
         if self.copilot is None:
             self.messages.append("Only a policy's looks can be shown: start with --policy DIR")
         else:
-            self.copilot.toggle_saliency()
+            try:
+                self.copilot.toggle_saliency()
+            except DrivesimError as error:
+                self.messages.append(str(error))
 
     def next_track(self) -> None:
         """End the lap and go on in another world."""

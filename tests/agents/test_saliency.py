@@ -58,3 +58,12 @@ def test_wrong_use_is_exit_code_2_and_one_sentence(tmp_path, run, monkeypatch, o
     assert said.startswith("error: ")
     assert words in said
     assert not (tmp_path / "s.png").exists()
+
+
+def test_an_exported_file_is_refused_with_the_way_out(tmp_path, run):
+    code, _, said = run(saliency, "--policy", "mine.onnx", "--out", tmp_path / "s.png")
+    assert code == 2
+    assert said == (
+        "error: --policy: what a network looks at is read from its layers, which mine.onnx hides. Give the folder of "
+        "the policy that it was exported from.\n"
+    )

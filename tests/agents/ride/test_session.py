@@ -353,8 +353,8 @@ def test_what_the_policy_looks_at_is_laid_over_the_inset_while_it_is_wanted(tmp_
         asked.append((a_policy, frames.shape, frames.dtype))
         return np.ones(frames.shape[:3], np.float32)
 
-    monkeypatch.setattr("agents.ride.copilot.saliency_maps", saliency_maps)
-    monkeypatch.setattr("agents.ride.copilot.overlay", lambda frame, saliency_map: frame // 2)
+    monkeypatch.setattr("agents.models.saliency_maps.saliency_maps", saliency_maps)
+    monkeypatch.setattr("agents.models.saliency_maps.overlay", lambda frame, saliency_map: frame // 2)
     session = make_session(tmp_path, policy=policy)
     np.testing.assert_array_equal(session.inset, session.frame)
     session.press("l")

@@ -1,0 +1,1 @@
+"""A policy that drives in a web browser."""
