@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 import drivesim
-from agents.deployment.onnx_driver import EXPORT_VERSION, OnnxDriver
+from agents.deployment.exported_file import EXPORT_VERSION
+from agents.deployment.onnx_driver import OnnxDriver
 from agents.deployment.onnx_files import write_int8_onnx, write_onnx
 from agents.frame_driver import FrameDriver
 from agents.frame_history import Views
