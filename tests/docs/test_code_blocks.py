@@ -15,6 +15,7 @@ import pytest
 import tyro
 
 from tests.docs.markdown import DOCUMENTS, ROOT, Block, all_blocks, blocks_of
+from tests.test_commands import find_commands
 
 BLOCKS = all_blocks()
 # Written for reading: what a fence may say besides sh and python.
@@ -129,6 +130,17 @@ def test_few_python_blocks_are_not_run_and_those_import_what_there_is():
 def test_no_block_is_of_a_language_that_nothing_reads():
     assert {block.language for block in BLOCKS} <= {"sh", "python"} | PLAIN
     assert not [str(block) for block in BLOCKS if block.reason and block.language != "python"]
+
+
+def test_the_page_of_commands_names_every_command_and_target():
+    page = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    lines = [words for block in blocks_of(page, "commands.md") for words in shell_lines(block)]
+    named = {words[2] if words[1] == "-m" else "play" for words in lines if words[0] == "python"}
+    assert named == set(find_commands())
+    documented = {
+        line.split(":")[0] for line in (ROOT / "Makefile").read_text().splitlines() if ": " in line and "## " in line
+    }
+    assert {words[1] for words in lines if words[0] == "make"} == documented
 
 
 def test_both_readmes_say_the_same_commands():
