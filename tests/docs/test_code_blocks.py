@@ -162,6 +162,13 @@ def test_the_files_that_a_document_of_the_checkout_points_to_are_there():
                 assert (path.parent / target).exists(), f"{path.relative_to(ROOT)}: {target}"
 
 
+def test_the_modules_and_tests_that_a_document_names_are_there():
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        for named in re.findall(r"`((?:drivesim|datasets|agents|benchmarks|tests|docs/examples)/[\w./]*)`", text):
+            assert (ROOT / named).exists(), f"{path.relative_to(ROOT)}: {named}"
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_the_command_lines_within_sentences_are_known(path):
     """Such as `agents.train --freeze`: the command is there, and has the option."""
