@@ -46,7 +46,7 @@ def test_a_controller_drives_the_environment_and_leaves_a_film(tmp_path):
 
 
 def test_thirty_seconds_are_recorded_cloned_and_driven(tmp_path):
-    small = ("--epochs", 1, "--samples", 256, "--tracks", 2, "--seconds", 2)
+    small = ("--epochs", 1, "--samples", 128, "--tracks", 2, "--seconds", 2)
     said = run("clone_thirty_seconds", "--out", tmp_path, *small)
     assert [path.name for path in (tmp_path / "laps").iterdir()] == ["lap-000001.parquet"]
     assert (tmp_path / "policy" / "model.safetensors").is_file()
