@@ -30,7 +30,7 @@ from drivesim.simulation import Rules
 from drivesim.world import WorldSource
 
 
-def main(out: Path, epochs: int = 8, samples: int = 12_800, tracks: int = 20, seconds: float | None = None) -> None:
+def main(out: Path, epochs: int = 4, samples: int = 12_800, tracks: int = 20, seconds: float | None = None) -> None:
     """Record, train, evaluate; `tracks` unseen roads are driven, each for `seconds` or, if left out, a lap."""
     console = Console()
     thirty_seconds = Course(noise=0.1, time_limit=30.0)
