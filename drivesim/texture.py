@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from drivesim.appearance import Appearance
-from drivesim.painting import CELL, Image, Window, paint
+from drivesim.ground_window import CELL, Window
+from drivesim.painting import Image, paint
 from drivesim.track import Track
 from drivesim.warp import Source, source_of
 

@@ -1,0 +1,76 @@
+"""Stamps: small pictures laid into a large one, many at once, compiled when first used."""
+
+import numpy as np
+from numba import njit
+
+Image = np.ndarray
+
+_compiled = {"nogil": True, "cache": True, "error_model": "numpy"}
+
+
+@njit("void(uint8[:, :, ::1], uint8[:, :, :, ::1], int64[:, ::1])", **_compiled)
+def lay_stamps(image: Image, stamps: Image, places: np.ndarray) -> None:
+    """Lay stamps over an image, clipped at its borders.
+
+    Args:
+        image: (H, W, 4) uint8 RGBA; its alpha stays.
+        stamps: (K, S, S, 4) uint8 RGBA, not multiplied by alpha.
+        places: (N, 3) int64: which stamp, and row and column of its upper left pixel.
+    """
+    height, width, _ = image.shape
+    side = stamps.shape[1]
+    for n in range(len(places)):
+        kind, top, left = places[n]
+        for row in range(max(0, -top), min(side, height - top)):
+            for column in range(max(0, -left), min(side, width - left)):
+                alpha = np.int32(stamps[kind, row, column, 3])
+                if alpha:
+                    for channel in range(3):
+                        under = np.int32(image[top + row, left + column, channel])
+                        over = np.int32(stamps[kind, row, column, channel])
+                        image[top + row, left + column, channel] = under + ((over - under) * alpha + 127) // 255
+
+
+@njit("void(uint8[:, ::1], uint8[:, :, :, ::1], int64[:, ::1])", **_compiled)
+def cast_stamps(mask: Image, stamps: Image, places: np.ndarray) -> None:
+    """Raise a mask to the stamps' alpha, where that is more; arguments as of `lay_stamps`, mask (H, W) uint8."""
+    height, width = mask.shape
+    side = stamps.shape[1]
+    for n in range(len(places)):
+        kind, top, left = places[n]
+        for row in range(max(0, -top), min(side, height - top)):
+            for column in range(max(0, -left), min(side, width - left)):
+                under = mask[top + row, left + column]
+                mask[top + row, left + column] = max(under, stamps[kind, row, column, 3])
+
+
+@njit("void(uint8[:, :, ::1], uint8[:, ::1], int64[::1])", **_compiled)
+def shade(image: Image, mask: Image, strength: np.ndarray) -> None:
+    """Darken an image where a mask says so.
+
+    Args:
+        image: (H, W, 4) uint8 RGBA.
+        mask: (H, W) uint8.
+        strength: (3,) int64, what a mask of 255 takes from red, green and blue, of 255.
+    """
+    height, width = mask.shape
+    for row in range(height):
+        for column in range(width):
+            if mask[row, column]:
+                for channel in range(3):
+                    left = 65025 - strength[channel] * mask[row, column]
+                    image[row, column, channel] = (image[row, column, channel] * left + 32512) // 65025
+
+
+@njit("void(uint8[:, :, ::1], uint8[:, :, ::1], uint8[:, ::1])", **_compiled)
+def lay_masked(image: Image, over: Image, mask: Image) -> None:
+    """Mix an image (H, W, 4) uint8 with another of its size, by a mask (H, W) of shares, 0 to 255."""
+    height, width = mask.shape
+    for row in range(height):
+        for column in range(width):
+            share = np.int32(mask[row, column])
+            if share:
+                for channel in range(3):
+                    under = np.int32(image[row, column, channel])
+                    step = (np.int32(over[row, column, channel]) - under) * share
+                    image[row, column, channel] = under + (step + 127) // 255
