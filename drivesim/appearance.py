@@ -301,7 +301,7 @@ PRESETS = {
         edge_line_width=0.2,
         kerbs="racing",
         gravel_width=4.0,
-        tire_marks=10.0,
+        tire_marks=6.0,
         wear=0.7,
         trees=5.0,
     ),

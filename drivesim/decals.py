@@ -18,7 +18,7 @@ Floats32 = np.ndarray
 
 # Decals are drawn in pixels of this side and shrunk to the ground's; strips repeat after about so many metres.
 _PIXEL = 0.1
-_LONGEST = 400.0
+_LONGEST = 250.0
 
 # Nothing is drawn this near to the strip's ends, metres: it would be cut off.
 _END = 7.0
@@ -132,6 +132,8 @@ class _Canvas:
 
     def __init__(self, channels: list[Image], period: float, half: float, look: Appearance) -> None:
         self.channels, self.period, self.half, self.look = channels, period, half, look
+        self._scale = np.array([2**_SHIFT, -(2**_SHIFT)]) / _PIXEL
+        self._origin = 2**_SHIFT * np.array([-0.5, half / _PIXEL - 0.5])
 
     def rng(self, feature: str) -> np.random.Generator:
         """The generator of a feature: what one draws leaves the others alone."""
@@ -145,9 +147,7 @@ class _Canvas:
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 2), metres, as fixed-point pixels."""
-        s, lateral = points[..., 0], points[..., 1]
-        at = np.stack([s / _PIXEL, (self.half - lateral) / _PIXEL], axis=-1) - 0.5
-        return np.rint(at * 2**_SHIFT).astype(np.int32)
+        return np.rint(points * self._scale + self._origin).astype(np.int32)
 
     def fill(self, channel: int, points: np.ndarray, value: float) -> None:
         cv2.fillPoly(self.channels[channel], [self.pixels(points)], value, cv2.LINE_AA, _SHIFT)

@@ -30,9 +30,8 @@ class Window:
 
     def pixels(self, xy: Floats) -> Floats:
         """Return columns and rows (..., 2) of world points (..., 2), whole numbers at pixels' middles."""
-        column = xy[..., 0] / self.resolution - self.left - 0.5
-        row = self.bottom + self.height - xy[..., 1] / self.resolution - 0.5
-        return np.stack([column, row], axis=-1)
+        scale = np.array([1.0, -1.0]) / self.resolution
+        return xy * scale + np.array([-self.left - 0.5, self.bottom + self.height - 0.5])
 
     def near(self, xy: Floats, reach: float) -> np.ndarray:
         """Tell which world points (..., 2) lie within the window or `reach` metres around it: (...) bool."""

@@ -4,9 +4,6 @@ Every pixel on or near the road is given its road coordinates, arc length and la
 A marking's edge is therefore exact: a pixel takes the share of paint that its square is covered by.
 """
 
-from functools import lru_cache
-
-import cv2
 import numpy as np
 
 from drivesim.appearance import Appearance, Color
@@ -16,13 +13,10 @@ from drivesim.ground_window import CELL, Window
 from drivesim.noise import Floats32
 from drivesim.scenery import has_scenery, scenery_of
 from drivesim.scenery_painting import paint_above, paint_beneath
-from drivesim.surroundings import TILE_METRES, TILES, tone_ramp, tone_tile
+from drivesim.surfaces import Surface, ground_of, mottled, structured
 from drivesim.track import Track, arc_coordinates
 
 Image = np.ndarray
-
-_GRAIN_TILE_METRES = 102.4
-_GRAIN_TILE_PIXELS = 256
 
 # Lengths of the centre line's dashes and gaps, the inset of the edge lines and the bar at the start, metres.
 _DASH, _GAP = 3.0, 4.5
@@ -40,8 +34,8 @@ _FILTER = 1.4
 
 def paint(track: Track, look: Appearance, window: Window) -> Image:
     """Paint the ground in a window: (height, width, 4) uint8 RGBA, row 0 in the north."""
-    image = _ground(look, window)
-    surface = _grained(look.road, look.road_grain, look.grain_seed + 1, window)
+    image = ground_of(look, window).fill(window)
+    surface = mottled(look.road, look.road_grain, look.grain_seed + 1, window)
     scenery = scenery_of(track, look) if has_scenery(look) else None
     if scenery is not None:
         paint_beneath(image, surface, scenery, look, window)
@@ -53,7 +47,7 @@ def paint(track: Track, look: Appearance, window: Window) -> Image:
     return image
 
 
-def _paint_road(image: Image, surface: Image, track: Track, look: Appearance, window: Window) -> None:
+def _paint_road(image: Image, surface: Surface, track: Track, look: Appearance, window: Window) -> None:
     """Paint the road's surface and its lines."""
     row, column, sample = _cells_near_road(track, window)
     if len(row) == 0:
@@ -67,7 +61,7 @@ def _paint_road(image: Image, surface: Image, track: Track, look: Appearance, wi
     color = cells[row, :, column, :, :3].astype(np.float32)
     blur = _FILTER * window.resolution
     on_road = np.clip(to_edge / blur + 0.5, 0.0, 1.0)[..., None]
-    paved = surface.reshape(cells.shape)[row, :, column, :, :3]
+    paved = surface.cells(row, column)
     decals = _decals(track, look, window, s, lateral) if has_decals(look) else None
     kept: Floats32 | float = 1.0
     if decals is not None:
@@ -111,8 +105,8 @@ def _paint_verge(image: Image, track: Track, look: Appearance, window: Window) -
     color = cells[row, :, column, :, :3].astype(np.float32)
     blur = _FILTER * window.resolution
     if look.gravel_width:
-        gravel = _structured("gravel", _GRAVEL, 14.0, look.grain_seed, window).reshape(cells.shape)
-        stones = gravel[row, :, column, :, :3].astype(np.float32)
+        gravel = structured("gravel", _GRAVEL, 14.0, look.grain_seed, window)
+        stones = gravel.cells(row, column).astype(np.float32)
         # It is spread unevenly.
         uneven = (stones[..., 0] - _GRAVEL[0]) * np.float32(0.012)
         cover = np.clip((look.gravel_width + kerb - outside + uneven) / (2 * blur), 0.0, 1.0)
@@ -239,57 +233,3 @@ def _mix(under: Floats32, paint: Color, share: Floats32) -> None:
     cells = under[touched]
     cells += (np.asarray(paint, np.float32) - cells) * share[touched, ..., None]
     under[touched] = cells
-
-
-def _tones(color: Color, grain: float) -> Image:
-    """The colours of a mottled surface by grain value: (256, 4) uint8 RGBA."""
-    tones = np.multiply.outer(np.linspace(-1.0, 1.0, 256) * grain, np.ones(3)) + color
-    return np.column_stack([np.rint(np.clip(tones, 0, 255)), np.full(256, 255)]).astype(np.uint8)
-
-
-def _ground(look: Appearance, window: Window) -> Image:
-    """The ground without the road: (height, width, 4) RGBA."""
-    if look.surroundings == "plain":
-        return _grained(look.ground, look.ground_grain, look.grain_seed, window)
-    return _structured(look.surroundings, look.ground, look.ground_grain, look.grain_seed, window)
-
-
-def _structured(kind: str, color: Color, grain: float, seed: int, window: Window) -> Image:
-    """A surface of a kind of its own that is fixed to the world: (height, width, 4) RGBA."""
-    tones = tone_tile(kind, seed % TILES, max(round(TILE_METRES / window.resolution), 1))
-    return _tiled(tone_ramp(kind, color, grain), tones, window)
-
-
-def _grained(color: Color, grain: float, seed: int, window: Window) -> Image:
-    """A mottled surface that is fixed to the world: (height, width, 4) RGBA."""
-    noise = _grain_tile(seed % 8, max(round(_GRAIN_TILE_METRES / window.resolution), 1))
-    return _tiled(_tones(color, grain), noise, window)
-
-
-def _tiled(ramp: Image, tones: Image, window: Window) -> Image:
-    """A tile of tones in a ramp's colours, repeated over a window: (height, width, 4) RGBA."""
-    tile = ramp.view(np.uint32).ravel()[tones]
-    size = len(tile)
-    tile = np.roll(tile, ((window.bottom + window.height) % size, -window.left % size), axis=(0, 1))
-    image = np.empty((window.height, window.width), np.uint32)
-    for column in range(0, window.width, size):
-        image[:size, column : column + size] = tile[: min(size, window.height), : window.width - column]
-    for row in range(size, window.height, size):
-        image[row : row + size] = image[: min(size, window.height - row)]
-    return image.view(np.uint8).reshape(window.height, window.width, 4)
-
-
-@lru_cache(maxsize=32)
-def _grain_tile(seed: int, size: int) -> Image:
-    """A seamless tile of smooth noise, from coarse to fine: (size, size) uint8 around 128."""
-    rng = np.random.default_rng(seed)
-    total: Floats32 = np.zeros((_GRAIN_TILE_PIXELS, _GRAIN_TILE_PIXELS), np.float32)
-    middle = slice(_GRAIN_TILE_PIXELS, 2 * _GRAIN_TILE_PIXELS)
-    for cells, weight in ((16, 1.0), (48, 0.8), (128, 0.6), (256, 0.5)):
-        coarse = np.tile(rng.standard_normal((cells, cells)).astype(np.float32), (3, 3))
-        fine = cv2.resize(coarse, (3 * _GRAIN_TILE_PIXELS,) * 2, interpolation=cv2.INTER_CUBIC)
-        total += weight * fine[middle, middle]
-    if size != _GRAIN_TILE_PIXELS:
-        method = cv2.INTER_AREA if size < _GRAIN_TILE_PIXELS else cv2.INTER_CUBIC
-        total = cv2.resize(total, (size, size), interpolation=method)
-    return np.clip(total / (3 * total.std()) * 127.5 + 127.5, 0, 255).astype(np.uint8)

@@ -10,6 +10,7 @@ from drivesim.ground_window import Window
 from drivesim.roofs import draw_roofs
 from drivesim.scenery import Scenery, SideRoad
 from drivesim.stamps import cast_stamps, lay_masked, lay_stamps, shade
+from drivesim.surfaces import Surface
 
 Image = np.ndarray
 
@@ -30,12 +31,12 @@ _TURNING_CIRCLE = 1.25
 _REACH = 30.0
 
 
-def paint_beneath(image: Image, surface: Image, scenery: Scenery, look: Appearance, window: Window) -> None:
+def paint_beneath(image: Image, surface: Surface, scenery: Scenery, look: Appearance, window: Window) -> None:
     """Paint what the main road lies over.
 
     Args:
         image: (H, W, 4) uint8 RGBA, written to.
-        surface: (H, W, 4) uint8 RGBA, of roads.
+        surface: Of roads.
         scenery: What is there.
         look: Of the world.
         window: That the image shows.
@@ -46,17 +47,14 @@ def paint_beneath(image: Image, surface: Image, scenery: Scenery, look: Appearan
         covered = np.zeros(image.shape[:2], np.uint8)
         for road in roads:
             _cover_with_road(covered, road, window)
-        lay_masked(image, surface, covered)
+        lay_masked(image, covered, surface.tile, surface.top, surface.left)
     if roads or len(lines):
         painted = np.zeros(image.shape[:2], np.uint8)
         for road in roads:
             _draw_road_lines(painted, road, look, window)
         for line in lines:
             _draw_line(painted, line, max(look.edge_line_width, 0.15), 0.85, window)
-        # One row of paint that is repeated: every pixel of it is the same.
-        paint = np.empty_like(image[:1])
-        paint[:] = (*look.edge_line, 255)
-        lay_masked(image, np.ascontiguousarray(np.broadcast_to(paint, image.shape)), painted)
+        lay_masked(image, painted, np.array([[[*look.edge_line, 255]]], np.uint8), 0, 0)
 
 
 def paint_above(image: Image, scenery: Scenery, look: Appearance, window: Window) -> None:

@@ -62,15 +62,24 @@ def shade(image: Image, mask: Image, strength: np.ndarray) -> None:
                     image[row, column, channel] = (image[row, column, channel] * left + 32512) // 65025
 
 
-@njit("void(uint8[:, :, ::1], uint8[:, :, ::1], uint8[:, ::1])", **_compiled)
-def lay_masked(image: Image, over: Image, mask: Image) -> None:
-    """Mix an image (H, W, 4) uint8 with another of its size, by a mask (H, W) of shares, 0 to 255."""
+@njit("void(uint8[:, :, ::1], uint8[:, ::1], uint8[:, :, ::1], int64, int64)", **_compiled)
+def lay_masked(image: Image, mask: Image, tile: Image, top: int, left: int) -> None:
+    """Mix an image with a tile that repeats, by a mask.
+
+    Args:
+        image: (H, W, 4) uint8 RGBA; its alpha stays.
+        mask: (H, W) uint8, the tile's shares, of 255.
+        tile: (h, w, 4) uint8 RGBA.
+        top: Row of the tile that lies on the image's first row.
+        left: Column of the tile that lies on the image's first column.
+    """
     height, width = mask.shape
+    rows, columns, _ = tile.shape
     for row in range(height):
         for column in range(width):
             share = np.int32(mask[row, column])
             if share:
                 for channel in range(3):
                     under = np.int32(image[row, column, channel])
-                    step = (np.int32(over[row, column, channel]) - under) * share
-                    image[row, column, channel] = under + (step + 127) // 255
+                    over = np.int32(tile[(row + top) % rows, (column + left) % columns, channel])
+                    image[row, column, channel] = under + ((over - under) * share + 127) // 255
