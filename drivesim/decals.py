@@ -16,8 +16,10 @@ from drivesim.noise import seamless_noise
 Image = np.ndarray
 Floats32 = np.ndarray
 
-# Decals are drawn in pixels of this side and shrunk to the ground's; strips repeat after about so many metres.
-_PIXEL = 0.1
+# Decals are drawn in pixels of one of these sides, metres, the coarser for a ground coarser than `_COARSE`, and shrunk
+# to the ground's; strips repeat after about so many metres.
+_PIXELS = (0.1, 0.2)
+_COARSE = 0.3
 _LONGEST = 250.0
 
 # Nothing is drawn this near to the strip's ends, metres: it would be cut off.
@@ -68,9 +70,10 @@ class Strip:
         self._period = length / max(round(length / _LONGEST), 1)
         self._half = min(half_width + 0.5, _WIDEST)
         self._fade = look.paint_fade
-        image = _draw(look, self._period, self._half, middle, lane)
+        pixel = _PIXELS[resolution > _COARSE]
+        image = _draw(look, self._period, self._half, middle, lane, pixel)
         size = (max(round(self._period / resolution), 1), max(round(2 * self._half / resolution), 1))
-        if resolution > _PIXEL:
+        if resolution > pixel:
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         self._image = image
 
@@ -108,11 +111,11 @@ def decal_strip(
     return Strip(look, length, half_width, middle, lane, resolution)
 
 
-def _draw(look: Appearance, period: float, half: float, middle: float, lane: float) -> Image:
+def _draw(look: Appearance, period: float, half: float, middle: float, lane: float, pixel: float) -> Image:
     """Draw a strip: (rows from left to right of the road, columns along it, 4) uint8."""
-    shape = (round(2 * half / _PIXEL), round(period / _PIXEL))
+    shape = (round(2 * half / pixel), round(period / pixel))
     channels = [np.zeros(shape, np.uint8) for _ in range(4)]
-    canvas = _Canvas(channels, period, half, look)
+    canvas = _Canvas(channels, period, half, look, pixel)
     if look.wear:
         _draw_wear(canvas, look.wear, middle, lane)
     _draw_patches(canvas)
@@ -123,17 +126,17 @@ def _draw(look: Appearance, period: float, half: float, middle: float, lane: flo
     _draw_crossings(canvas)
     _draw_arrows(canvas, middle, lane)
     if look.paint_fade:
-        channels[_WORN][:] = _worn(canvas.rng("paint_fade"), *shape)
+        channels[_WORN] = _worn(canvas.rng("paint_fade"), period, half, shape)
     return cv2.merge(channels)
 
 
 class _Canvas:
     """A strip that is drawn on in metres: arc length and lateral offset."""
 
-    def __init__(self, channels: list[Image], period: float, half: float, look: Appearance) -> None:
-        self.channels, self.period, self.half, self.look = channels, period, half, look
-        self._scale = np.array([2**_SHIFT, -(2**_SHIFT)]) / _PIXEL
-        self._origin = 2**_SHIFT * np.array([-0.5, half / _PIXEL - 0.5])
+    def __init__(self, channels: list[Image], period: float, half: float, look: Appearance, pixel: float) -> None:
+        self.channels, self.period, self.half, self.look, self.pixel = channels, period, half, look, pixel
+        self._scale = np.array([2**_SHIFT, -(2**_SHIFT)]) / pixel
+        self._origin = 2**_SHIFT * np.array([-0.5, half / pixel - 0.5])
 
     def rng(self, feature: str) -> np.random.Generator:
         """The generator of a feature: what one draws leaves the others alone."""
@@ -152,10 +155,11 @@ class _Canvas:
     def fill(self, channel: int, points: np.ndarray, value: float) -> None:
         cv2.fillPoly(self.channels[channel], [self.pixels(points)], value, cv2.LINE_AA, _SHIFT)
 
-    def line(self, channel: int, points: np.ndarray, value: float, width: float = _PIXEL) -> None:
-        thickness = max(round(width / _PIXEL), 1)
-        lines = [self.pixels(points)]
-        cv2.polylines(self.channels[channel], lines, False, value, thickness, cv2.LINE_AA, _SHIFT)
+    def line(self, channel: int, points: np.ndarray, value: float, width: float = 0.1) -> None:
+        """Draw a line (K, 2); one thinner than a pixel is paler instead."""
+        thickness = max(round(width / self.pixel), 1)
+        value *= min(width / (thickness * self.pixel), 1.0)
+        cv2.polylines(self.channels[channel], [self.pixels(points)], False, value, thickness, cv2.LINE_AA, _SHIFT)
 
 
 def _box(s: float, lateral: float, length: float, width: float, turn: float = 0.0) -> np.ndarray:
@@ -168,7 +172,7 @@ def _box(s: float, lateral: float, length: float, width: float, turn: float = 0.
 def _draw_wear(canvas: _Canvas, wear: float, middle: float, lane: float) -> None:
     """Darken where wheels roll, lighten between, more in some places than in others."""
     rows, columns = canvas.channels[_DARK].shape
-    lateral = canvas.half - (np.arange(rows) + 0.5) * _PIXEL
+    lateral = canvas.half - (np.arange(rows) + 0.5) * canvas.pixel
     centers = (middle - lane / 2, middle + lane / 2) if 2 * lane < 2 * canvas.half else (middle,)
     tracks, oil = np.zeros(rows), np.zeros(rows)
     for center in centers:
@@ -276,9 +280,10 @@ def _walk(
     return np.vstack([start, start + np.cumsum(moves, axis=0)])
 
 
-def _worn(rng: np.random.Generator, rows: int, columns: int) -> Image:
+def _worn(rng: np.random.Generator, period: float, half: float, shape: tuple[int, int]) -> Image:
     """Where paint is worn: in blotches, and in grains within them; 0 to 255."""
-    blotches = rng.integers(0, 256, (max(rows // 14, 3), max(columns // 24, 3)), np.uint8)
-    grains = rng.integers(0, 256, (max(rows // 2, 3), max(columns // 2, 3)), np.uint8)
-    large, small = (cv2.resize(each, (columns, rows), interpolation=cv2.INTER_LINEAR) for each in (blotches, grains))
+    blotches = rng.integers(0, 256, (max(round(2 * half / 1.4), 3), max(round(period / 2.4), 3)), np.uint8)
+    grains = rng.integers(0, 256, (max(round(2 * half / 0.2), 3), max(round(period / 0.2), 3)), np.uint8)
+    size = shape[::-1]
+    large, small = (cv2.resize(each, size, interpolation=cv2.INTER_LINEAR) for each in (blotches, grains))
     return cv2.addWeighted(large, 1.0, small, 0.8, -115)

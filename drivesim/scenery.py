@@ -140,24 +140,27 @@ def _count(track: Track, density: float, rng: np.random.Generator) -> int:
 
 def _side_roads(track: Track, look: Appearance) -> tuple[SideRoad, ...]:
     rng = _rng(look, "side_roads")
-    found: list[SideRoad] = []
-    for _ in range(_count(track, look.side_roads, rng)):
-        s, side = rng.uniform(0, track.length), rng.choice((-1, 1))
-        width, length = rng.uniform(4.5, 7.0), rng.uniform(*_SIDE_ROAD_LENGTH)
-        bend, turn = rng.normal(0, 0.008), side * (np.pi / 2 + rng.normal(0, 0.25))
-        along = np.arange(0.0, length, _AXIS_STEP)
-        heading = track.heading_at(s) + turn + bend * along
-        steps = _AXIS_STEP * np.column_stack([np.cos(heading), np.sin(heading)])
-        axis = track.position(s) + np.cumsum(steps, axis=0) - steps[0]
-        left, right = track.width_at(s)
-        distance = along - (left if side > 0 else right)
-        # It ends before it comes near another piece of road.
-        away = distance > _SIDE_ROAD_CLEARANCE + 4
-        blocked = away & (gap_to_road(track, axis) < _SIDE_ROAD_CLEARANCE + width / 2)
-        end = int(blocked.argmax()) if blocked.any() else len(axis)
-        if end and distance[end - 1] > 14:
-            found.append(SideRoad(axis[:end], heading[:end], distance[:end], float(width)))
-    return tuple(found)
+    count = _count(track, look.side_roads, rng)
+    if not count:
+        return ()
+    s, side, width = rng.uniform(0, track.length, count), rng.choice((-1, 1), count), rng.uniform(4.5, 7.0, count)
+    length, bend, turn = rng.uniform(*_SIDE_ROAD_LENGTH, count), rng.normal(0, 0.008, count), rng.normal(0, 0.25, count)
+    along = np.arange(0.0, _SIDE_ROAD_LENGTH[1], _AXIS_STEP)
+    heading = (track.heading_at(s) + side * np.pi / 2 + turn)[:, None] + bend[:, None] * along
+    steps = _AXIS_STEP * np.stack([np.cos(heading), np.sin(heading)], axis=-1)
+    axis = track.position(s)[:, None] + np.cumsum(steps, axis=1) - steps[:, :1]
+    left, right = track.width_at(s)
+    distance = along - np.where(side > 0, left, right)[:, None]
+    # It ends before it comes near another piece of road.
+    away = distance > _SIDE_ROAD_CLEARANCE + 4
+    blocked = away & (gap_to_road(track, axis) < _SIDE_ROAD_CLEARANCE + width[:, None] / 2)
+    ends = np.where(blocked.any(axis=1), blocked.argmax(axis=1), len(along))
+    ends = np.minimum(ends, (length / _AXIS_STEP).astype(int))
+    return tuple(
+        SideRoad(axis[i, :end], heading[i, :end], distance[i, :end], float(width[i]))
+        for i, end in enumerate(ends.tolist())
+        if end and distance[i, end - 1] > 14
+    )
 
 
 def _buildings(track: Track, look: Appearance, side_roads: tuple[SideRoad, ...]) -> Buildings:

@@ -52,8 +52,7 @@ def paint_beneath(image: Image, surface: Surface, scenery: Scenery, look: Appear
         painted = np.zeros(image.shape[:2], np.uint8)
         for road in roads:
             _draw_road_lines(painted, road, look, window)
-        for line in lines:
-            _draw_line(painted, line, max(look.edge_line_width, 0.15), 0.85, window)
+        _draw_lines(painted, lines, max(look.edge_line_width, 0.15), 0.85, window)
         lay_masked(image, painted, np.array([[[*look.edge_line, 255]]], np.uint8), 0, 0)
 
 
@@ -117,15 +116,14 @@ def _draw_road_lines(painted: Image, road: SideRoad, look: Appearance, window: W
     if look.edge_line_width and look.edge_line_style != "none":
         for side in (-1, 1):
             line = axis + side * (road.width / 2 - 0.3) * across
-            _draw_line(painted, line, min(look.edge_line_width, 0.18), 0.8, window)
+            _draw_lines(painted, line[None], min(look.edge_line_width, 0.18), 0.8, window)
     start = axis[0] + np.outer(np.arange(-road.width / 2 + 0.6, road.width / 2 - 0.6, 0.9), across[0])
-    for dash in start:
-        _draw_line(painted, np.stack([dash, dash + 0.5 * across[0]]), 0.3, 0.9, window)
+    _draw_lines(painted, np.stack([start, start + 0.5 * across[0]], axis=1), 0.3, 0.9, window)
 
 
-def _draw_line(painted: Image, line: Floats, width: float, share: float, window: Window) -> None:
-    """Draw a line (K, 2), metres; one thinner than a pixel is paler instead."""
+def _draw_lines(painted: Image, lines: Floats, width: float, share: float, window: Window) -> None:
+    """Draw lines (N, K, 2), metres; those thinner than a pixel are paler instead."""
     thickness = max(round(width / window.resolution), 1)
     paleness = min(width / (thickness * window.resolution), 1.0)
     value = round(255 * share * paleness)
-    cv2.polylines(painted, [_fixed(line, window)], False, value, thickness, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(painted, [*_fixed(lines, window)], False, value, thickness, cv2.LINE_AA, _SHIFT)

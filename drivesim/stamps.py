@@ -44,42 +44,53 @@ def cast_stamps(mask: Image, stamps: Image, places: np.ndarray) -> None:
                 mask[top + row, left + column] = max(under, stamps[kind, row, column, 3])
 
 
-@njit("void(uint8[:, :, ::1], uint8[:, ::1], int64[::1])", **_compiled)
 def shade(image: Image, mask: Image, strength: np.ndarray) -> None:
     """Darken an image where a mask says so.
 
     Args:
-        image: (H, W, 4) uint8 RGBA.
+        image: (H, W, 4) uint8 RGBA; W is a multiple of 4.
         mask: (H, W) uint8.
         strength: (3,) int64, what a mask of 255 takes from red, green and blue, of 255.
     """
-    height, width = mask.shape
-    for row in range(height):
-        for column in range(width):
-            if mask[row, column]:
-                for channel in range(3):
-                    left = 65025 - strength[channel] * mask[row, column]
-                    image[row, column, channel] = (image[row, column, channel] * left + 32512) // 65025
+    _shade(image.reshape(-1, 4), mask.ravel(), _fours(mask), strength)
 
 
-@njit("void(uint8[:, :, ::1], uint8[:, ::1], uint8[:, :, ::1], int64, int64)", **_compiled)
 def lay_masked(image: Image, mask: Image, tile: Image, top: int, left: int) -> None:
     """Mix an image with a tile that repeats, by a mask.
 
     Args:
-        image: (H, W, 4) uint8 RGBA; its alpha stays.
+        image: (H, W, 4) uint8 RGBA; its alpha stays; W is a multiple of 4.
         mask: (H, W) uint8, the tile's shares, of 255.
         tile: (h, w, 4) uint8 RGBA.
         top: Row of the tile that lies on the image's first row.
         left: Column of the tile that lies on the image's first column.
     """
-    height, width = mask.shape
+    _lay_masked(image, mask, _fours(mask), tile, top, left)
+
+
+def _fours(mask: Image) -> np.ndarray:
+    """Where four pixels in a row are not all zero: the first one of each such four, counted through the rows."""
+    return 4 * np.flatnonzero(mask.view(np.uint32))
+
+
+@njit("void(uint8[:, ::1], uint8[::1], int64[::1], int64[::1])", **_compiled)
+def _shade(image: Image, mask: Image, fours: np.ndarray, strength: np.ndarray) -> None:
+    for four in fours:
+        for pixel in range(four, four + 4):
+            for channel in range(3):
+                left = 65025 - strength[channel] * mask[pixel]
+                image[pixel, channel] = (image[pixel, channel] * left + 32512) // 65025
+
+
+@njit("void(uint8[:, :, ::1], uint8[:, ::1], int64[::1], uint8[:, :, ::1], int64, int64)", **_compiled)
+def _lay_masked(image: Image, mask: Image, fours: np.ndarray, tile: Image, top: int, left: int) -> None:
     rows, columns, _ = tile.shape
-    for row in range(height):
-        for column in range(width):
+    width = image.shape[1]
+    for four in fours:
+        row = four // width
+        for column in range(four - row * width, four - row * width + 4):
             share = np.int32(mask[row, column])
-            if share:
-                for channel in range(3):
-                    under = np.int32(image[row, column, channel])
-                    over = np.int32(tile[(row + top) % rows, (column + left) % columns, channel])
-                    image[row, column, channel] = under + ((over - under) * share + 127) // 255
+            for channel in range(3):
+                under = np.int32(image[row, column, channel])
+                over = np.int32(tile[(row + top) % rows, (column + left) % columns, channel])
+                image[row, column, channel] = under + ((over - under) * share + 127) // 255
