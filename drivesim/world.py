@@ -1,4 +1,4 @@
-"""World: a track in a look, and the source that episodes draw worlds from."""
+"""World: a track in a look and a weather, and the source that episodes draw worlds from."""
 
 from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from drivesim.texture import GroundTexture
 from drivesim.track import Track
 from drivesim.track_files import read_track
 from drivesim.track_generation import DIFFICULTIES, SPLITS, generate_track
+from drivesim.weather import CLEAR, Weather
 
 TrackChoice = int | str | Path | Track
 TrackChoices = None | TrackChoice | Sequence[TrackChoice] | range
@@ -28,21 +29,23 @@ _LOOK_KEY = 0x100C
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """A track in a look.
+    """A track in a look and a weather.
 
     Attributes:
         track: The road.
         appearance: Its look.
+        weather: Over it.
     """
 
     track: Track
     appearance: Appearance
+    weather: Weather = CLEAR
     _textures: dict[Camera, GroundTexture] = field(default_factory=dict, repr=False)
 
     def texture(self, renderer: Renderer) -> GroundTexture:
         """Return the ground for a renderer's camera; cars in the same world share it."""
         if renderer.camera not in self._textures:
-            self._textures[renderer.camera] = renderer.texture(self.track, self.appearance)
+            self._textures[renderer.camera] = renderer.texture(self.track, self.appearance, self.weather)
         return self._textures[renderer.camera]
 
 
