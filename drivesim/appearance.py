@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from drivesim.errors import DrivesimError, check_name
+from drivesim.palette import in_palette
 
 Color = tuple[int, int, int]
 
@@ -148,12 +149,16 @@ class Appearance:
             raise DrivesimError(f"appearance: out of range: {'; '.join(faults)}.")
 
     @classmethod
-    def random(cls, rng: np.random.Generator) -> "Appearance":
-        """Draw a look in which the road can be told from the ground."""
+    def random(cls, rng: np.random.Generator, palette: str = "any") -> "Appearance":
+        """Draw colours and lines, such that the road can be told from the ground.
+
+        Args:
+            rng: Of the look.
+            palette: `any`, or `train` or `test`, which have no colour of ground or road in common.
+        """
         while True:
-            ground, road = _random_color(rng, 0.55), _random_color(rng, 0.25)
-            contrast = np.abs(np.subtract(ground, road)).mean()
-            if contrast >= _LEAST_CONTRAST:
+            ground, road = random_color(rng, 0.55), random_color(rng, 0.25)
+            if is_told_apart(ground, road) and in_palette(ground, palette) and in_palette(road, palette):
                 break
         has_edges = rng.random() < 0.75
         return cls(
@@ -161,13 +166,13 @@ class Appearance:
             ground_grain=float(rng.uniform(2, 22)),
             road=road,
             road_grain=float(rng.uniform(1, 10)),
-            edge_line=_paint_color(rng),
+            edge_line=paint_color(rng),
             edge_line_width=float(rng.uniform(0.12, 0.4)) if has_edges else 0.0,
-            center_line=_paint_color(rng),
+            center_line=paint_color(rng),
             center_line_style=str(rng.choice(LINE_STYLES, p=[0.4, 0.2, 0.4])),
             center_line_width=float(rng.uniform(0.12, 0.35)),
-            sky=_random_color(rng, 0.5),
-            horizon=_random_color(rng, 0.2),
+            sky=random_color(rng, 0.5),
+            horizon=random_color(rng, 0.2),
             grain_seed=int(rng.integers(8)),
         )
 
@@ -308,18 +313,25 @@ PRESETS = {
 }
 
 
-def _random_color(rng: np.random.Generator, most_saturated: float) -> Color:
+def is_told_apart(ground: Color, road: Color) -> bool:
+    """Tell whether a road's colour differs from the ground's by enough to be seen without lines."""
+    return bool(np.abs(np.subtract(ground, road)).mean() >= _LEAST_CONTRAST)
+
+
+def random_color(rng: np.random.Generator, most_saturated: float) -> Color:
+    """Draw a colour of any hue."""
     hue, saturation, value = rng.random(), rng.uniform(0, most_saturated), rng.uniform(0.15, 0.95)
-    return _rgb(hue, saturation, value)
+    return rgb(hue, saturation, value)
 
 
-def _paint_color(rng: np.random.Generator) -> Color:
-    """White or yellow road paint, fresh or faded."""
+def paint_color(rng: np.random.Generator) -> Color:
+    """Draw white or yellow road paint, fresh or faded."""
     if rng.random() < 0.7:
-        return _rgb(0.12, float(rng.uniform(0, 0.06)), float(rng.uniform(0.75, 1.0)))
-    return _rgb(0.13, float(rng.uniform(0.5, 0.85)), float(rng.uniform(0.75, 1.0)))
+        return rgb(0.12, float(rng.uniform(0, 0.06)), float(rng.uniform(0.75, 1.0)))
+    return rgb(0.13, float(rng.uniform(0.5, 0.85)), float(rng.uniform(0.75, 1.0)))
 
 
-def _rgb(hue: float, saturation: float, value: float) -> Color:
+def rgb(hue: float, saturation: float, value: float) -> Color:
+    """Return a colour of the HSV model, each from 0 to 1."""
     red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
     return round(255 * red), round(255 * green), round(255 * blue)

@@ -313,7 +313,7 @@ def _draw_one(
     opacity: np.float32,
     values: Floats32,
 ) -> None:
-    """Lay a veil over a frame. Hardly an array is cut up in here: references to its parts are counted, which is slow."""
+    """Lay a veil over a frame; arrays are hardly cut up in here, as references to their parts are counted slowly."""
     height, width = pixels.shape
     by_night, is_wet = colors[1, 0] > 0, rows[3].max() > 0
     top, left, share = place[1], 3 * place[2], opacity * np.float32(1 / 255)
