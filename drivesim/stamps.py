@@ -5,10 +5,8 @@ from numba import njit
 
 Image = np.ndarray
 
-_compiled = {"nogil": True, "cache": True, "error_model": "numpy"}
 
-
-@njit("void(uint8[:, :, ::1], uint8[:, :, :, ::1], int64[:, ::1])", **_compiled)
+@njit("void(uint8[:, :, ::1], uint8[:, :, :, ::1], int64[:, ::1])", nogil=True, cache=True, error_model="numpy")
 def lay_stamps(image: Image, stamps: Image, places: np.ndarray) -> None:
     """Lay stamps over an image, clipped at its borders.
 
@@ -31,7 +29,7 @@ def lay_stamps(image: Image, stamps: Image, places: np.ndarray) -> None:
                         image[top + row, left + column, channel] = under + ((over - under) * alpha + 127) // 255
 
 
-@njit("void(uint8[:, ::1], uint8[:, :, :, ::1], int64[:, ::1])", **_compiled)
+@njit("void(uint8[:, ::1], uint8[:, :, :, ::1], int64[:, ::1])", nogil=True, cache=True, error_model="numpy")
 def cast_stamps(mask: Image, stamps: Image, places: np.ndarray) -> None:
     """Raise a mask to the stamps' alpha, where that is more; arguments as of `lay_stamps`, mask (H, W) uint8."""
     height, width = mask.shape
@@ -73,7 +71,7 @@ def _fours(mask: Image) -> np.ndarray:
     return 4 * np.flatnonzero(mask.view(np.uint32))
 
 
-@njit("void(uint8[:, ::1], uint8[::1], int64[::1], int64[::1])", **_compiled)
+@njit("void(uint8[:, ::1], uint8[::1], int64[::1], int64[::1])", nogil=True, cache=True, error_model="numpy")
 def _shade(image: Image, mask: Image, fours: np.ndarray, strength: np.ndarray) -> None:
     for four in fours:
         for pixel in range(four, four + 4):
@@ -82,7 +80,12 @@ def _shade(image: Image, mask: Image, fours: np.ndarray, strength: np.ndarray) -
                 image[pixel, channel] = (image[pixel, channel] * left + 32512) // 65025
 
 
-@njit("void(uint8[:, :, ::1], uint8[:, ::1], int64[::1], uint8[:, :, ::1], int64, int64)", **_compiled)
+@njit(
+    "void(uint8[:, :, ::1], uint8[:, ::1], int64[::1], uint8[:, :, ::1], int64, int64)",
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
 def _lay_masked(image: Image, mask: Image, fours: np.ndarray, tile: Image, top: int, left: int) -> None:
     rows, columns, _ = tile.shape
     width = image.shape[1]

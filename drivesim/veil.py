@@ -293,13 +293,12 @@ def _draw_flakes(canvas: Image, rng: np.random.Generator, level: int) -> None:
     np.maximum(canvas, (0.75 * blurred).astype(np.uint8), out=canvas)
 
 
-_compiled = {"nogil": True, "cache": True, "error_model": "numpy"}
-
-
 @njit(
     "void(uint8[:, ::1], float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[::1], float32[::1], "
     "uint8[:, ::1], int64[::1], float32, float32[::1])",
-    **_compiled,
+    nogil=True,
+    cache=True,
+    error_model="numpy",
 )
 def _draw_one(
     pixels: Image,
@@ -342,7 +341,9 @@ def _draw_one(
 @njit(
     "void(uint8[:, :, ::1], int64[::1], float32[:, :, ::1], float32[:, :, ::1], float32[:, ::1], float32[:, ::1], "
     "float32[:, ::1], uint8[:, :, ::1], int64[:, ::1], float32[::1])",
-    **_compiled,
+    nogil=True,
+    cache=True,
+    error_model="numpy",
 )
 def _draw(
     frames: Image,

@@ -1,0 +1,117 @@
+"""python -m drivesim.gallery --out gallery
+
+Draw a gallery of worlds: every named look and weather, from above and through the windscreen, single pictures and one
+sheet with all of them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from drivesim.appearance import PRESETS, Appearance
+from drivesim.camera import Camera
+from drivesim.command import run_command
+from drivesim.errors import DrivesimError
+from drivesim.painting import Image
+from drivesim.render import Renderer
+from drivesim.track_generation import generate_track
+from drivesim.vehicle import get_vehicle
+from drivesim.weather import WEATHERS
+from drivesim.world import World
+
+# A picture of the gallery: what it is called, its look, its weather, the road's seed and where on it, a share of the lap.
+Scene = tuple[str, str, str, int, float]
+
+SCENES: tuple[Scene, ...] = (
+    ("countryside", "countryside", "clear", 3, 0.30),
+    ("town", "town", "clear", 4, 0.30),
+    ("circuit", "circuit", "clear", 6, 0.36),
+    ("dunes", "dunes", "clear", 4, 0.62),
+    ("winter", "winter", "clear", 8, 0.45),
+    ("airfield", "airfield", "clear", 3, 0.31),
+    ("sunset", "countryside", "sunset", 6, 0.62),
+    ("fog", "countryside", "fog", 8, 0.30),
+    ("rain", "town", "rain", 6, 0.20),
+    ("after rain", "circuit", "after-rain", 4, 0.72),
+    ("snowfall", "winter", "snowfall", 4, 0.30),
+    ("night", "town", "night", 4, 0.28),
+)
+
+_ABOVE = Camera(width=480, height=320, span=84.0, mount=(10.0, 0.0, 0.0))
+_AHEAD = Camera(width=480, height=200, fov=78.0, mount=(0.4, 0.0, 1.5), pitch=5.5, reach=140.0)
+
+_COLUMNS, _GAP = 3, 10
+_PAPER, _INK = (24, 26, 30), (236, 238, 240)
+_QUALITY = 60
+
+
+@dataclass
+class Args:
+    """Options of the command."""
+
+    out: Path
+    """Folder for the pictures; made new."""
+
+
+def main(args: Args) -> None:
+    """Draw the pictures."""
+    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
+        raise DrivesimError(f"--out: {args.out} exists and is not empty. Choose another folder or remove it.")
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DrivesimError(f"--out: {args.out} can't be made: {error.strerror}. Choose another place.") from error
+    tiles = []
+    for scene in SCENES:
+        above, ahead = draw_scene(scene)
+        name = scene[0].replace(" ", "-")
+        _write(args.out / f"{name}-above.png", above)
+        _write(args.out / f"{name}-ahead.png", ahead)
+        tiles.append(tile(scene[0], above, ahead))
+    _write(args.out / "gallery.png", contact_sheet(tiles))
+    print(f"Drew {2 * len(SCENES)} pictures and gallery.png into {args.out}")
+
+
+def draw_scene(scene: Scene) -> tuple[Image, Image]:
+    """Draw a scene from above and through the windscreen: (320, 480, 3) and (200, 480, 3) uint8 RGB."""
+    _, look, weather, seed, share = scene
+    track = generate_track(seed, "medium")
+    world = World(track, Appearance.preset(look), WEATHERS[weather])
+    pose = track.pose(share * track.length, lateral=-0.3)
+    frames = []
+    for camera in (_ABOVE, _AHEAD):
+        renderer = Renderer(camera, get_vehicle("car"))
+        frames.append(renderer.draw([world.texture(renderer)], pose[None])[0])
+    return frames[0], frames[1]
+
+
+def tile(name: str, above: Image, ahead: Image) -> Image:
+    """Put a scene's pictures over one another, with its name."""
+    label = np.full((26, above.shape[1], 3), _PAPER, np.uint8)
+    cv2.putText(label, name, (2, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.55, _INK, 1, cv2.LINE_AA)
+    return np.vstack([label, above, np.full((3, above.shape[1], 3), _PAPER, np.uint8), ahead])
+
+
+def contact_sheet(tiles: list[Image]) -> Image:
+    """Put tiles of one size side by side and under one another."""
+    height, width, _ = tiles[0].shape
+    rows = -(-len(tiles) // _COLUMNS)
+    size = (rows * (height + _GAP) + _GAP, _COLUMNS * (width + _GAP) + _GAP, 3)
+    sheet = np.full(size, _PAPER, np.uint8)
+    for number, each in enumerate(tiles):
+        top = _GAP + number // _COLUMNS * (height + _GAP)
+        left = _GAP + number % _COLUMNS * (width + _GAP)
+        sheet[top : top + height, left : left + width] = each
+    return sheet
+
+
+def _write(path: Path, image: Image) -> None:
+    done, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    assert done
+    path.write_bytes(encoded.tobytes())
+
+
+if __name__ == "__main__":
+    run_command(main, Args, __doc__)
