@@ -23,12 +23,12 @@ LARGEST = {"grass": 8.0, "sand": 4.4, "snow": 6.5, "concrete": 5.5, "city": 5.5,
 _COLORS = {
     "grass": ((74, 112, 44), (92, 128, 52), (58, 98, 46), (112, 134, 58)),
     "sand": ((116, 120, 74), (136, 128, 84), (150, 118, 92), (128, 108, 88)),
-    "snow": ((62, 88, 76), (72, 98, 84), (56, 80, 74), (80, 100, 88)),
+    "snow": ((78, 112, 92), (92, 124, 104), (70, 104, 88), (100, 126, 108)),
     "concrete": ((88, 118, 62), (104, 128, 70), (80, 108, 60), (96, 112, 66)),
     "city": ((80, 122, 58), (98, 136, 64), (70, 110, 56), (120, 140, 74)),
     "plain": ((70, 108, 50), (90, 124, 56), (60, 96, 50), (104, 126, 60)),
 }
-_FROSTED = {"snow": 0.85}
+_FROSTED = {"snow": 0.62}
 
 
 @lru_cache(maxsize=24)
@@ -85,11 +85,11 @@ def _crown(kind: str, shape: int, octant: int) -> Floats32:
     facing = (-slope_x * light[0] - slope_y * light[1] + light[2]) / np.sqrt(1 + slope_x**2 + slope_y**2)
     lit = np.clip(facing, 0, 1)
     leaf = cv2.GaussianBlur(rng.standard_normal((_SIDE, _SIDE)).astype(np.float32), (0, 0), 1.2)
-    tone = 0.42 + 0.82 * lit + 0.16 * leaf
+    tone = 0.46 + 0.8 * lit + 0.16 * leaf
     color = np.asarray(_COLORS[kind][shape], np.float32) * tone[..., None]
     # What is lit is a little yellow, what is not a little blue.
     color += (lit - 0.5)[..., None] * np.array([16, 10, -12], np.float32)
-    frost = _FROSTED.get(kind, 0.0) * np.clip((lit - 0.5) / 0.3 + 0.2 * leaf, 0, 1)[..., None]
+    frost = _FROSTED.get(kind, 0.0) * np.clip((lit - 0.52) / 0.26 + 0.15 * leaf, 0, 1)[..., None]
     color += (np.array([238, 243, 250], np.float32) - color) * frost
     alpha = alpha[..., None].astype(np.float32)
     return np.concatenate([np.clip(color, 0, 255) * alpha, alpha], axis=2).astype(np.float32)
@@ -118,10 +118,10 @@ def _fir(rng: np.random.Generator, x: Floats32, y: Floats32) -> tuple[Floats32, 
         branches, turn = int(rng.integers(9, 13)), rng.uniform(0, 2 * np.pi)
         edge = reach * (0.9 + 0.1 * np.cos(branches * bearing + turn))
         inside = np.clip((edge - distance) * 24, 0, 1)
-        cone = 0.16 * whorl + 0.3 * (1 - distance / reach) + 0.04 * np.cos(branches * bearing + turn)
+        cone = 0.12 * whorl + 0.3 * (1 - distance / reach) + 0.04 * np.cos(branches * bearing + turn)
         height = np.where(inside > 0.5, np.maximum(height, cone), height)
         alpha = np.maximum(alpha, inside)
-    return cv2.GaussianBlur(height, (0, 0), 0.9), alpha
+    return cv2.GaussianBlur(height, (0, 0), 2.4), alpha
 
 
 def _rock(rng: np.random.Generator, x: Floats32, y: Floats32) -> tuple[Floats32, Floats32]:
@@ -130,10 +130,9 @@ def _rock(rng: np.random.Generator, x: Floats32, y: Floats32) -> tuple[Floats32,
     for stone in range(3):
         reach = (0.62, 0.36, 0.26)[stone]
         center = rng.uniform(-0.28, 0.28, 2) * (1 + stone)
-        bearings = np.sort(rng.uniform(0, 2 * np.pi, 9))
-        corner = reach * rng.uniform(0.7, 1.05, 9)
         dx, dy = x - center[0], y - center[1]
-        edge = np.interp(np.arctan2(dy, dx) % (2 * np.pi), bearings, corner, period=2 * np.pi)
+        bearing, turns = np.arctan2(dy, dx), rng.uniform(0, 2 * np.pi, 3)
+        edge = reach * (0.86 + sum(0.09 * np.cos((2 + i) * bearing + turn) for i, turn in enumerate(turns)))
         inside = np.clip((edge - np.hypot(dx, dy)) * 30, 0, 1)
         dome = 0.7 * edge * np.sqrt(np.clip(1 - (np.hypot(dx, dy) / np.maximum(edge, 1e-3)) ** 2, 0, 1))
         height, alpha = np.maximum(height, dome), np.maximum(alpha, inside)

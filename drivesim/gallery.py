@@ -9,8 +9,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 
-from drivesim.appearance import PRESETS, Appearance
+from drivesim.appearance import Appearance
 from drivesim.camera import Camera
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError
@@ -21,30 +22,30 @@ from drivesim.vehicle import get_vehicle
 from drivesim.weather import WEATHERS
 from drivesim.world import World
 
-# A picture of the gallery: what it is called, its look, its weather, the road's seed and where on it, a share of the lap.
+# A scene: what it is called, its look, its weather, the road's seed, and where on the road, a share of the lap.
 Scene = tuple[str, str, str, int, float]
 
 SCENES: tuple[Scene, ...] = (
-    ("countryside", "countryside", "clear", 3, 0.30),
-    ("town", "town", "clear", 4, 0.30),
-    ("circuit", "circuit", "clear", 6, 0.36),
-    ("dunes", "dunes", "clear", 4, 0.62),
-    ("winter", "winter", "clear", 8, 0.45),
-    ("airfield", "airfield", "clear", 3, 0.31),
-    ("sunset", "countryside", "sunset", 6, 0.62),
-    ("fog", "countryside", "fog", 8, 0.30),
-    ("rain", "town", "rain", 6, 0.20),
-    ("after rain", "circuit", "after-rain", 4, 0.72),
-    ("snowfall", "winter", "snowfall", 4, 0.30),
-    ("night", "town", "night", 4, 0.28),
+    ("countryside", "countryside", "clear", 8, 0.29),
+    ("town", "town", "clear", 6, 0.65),
+    ("circuit", "circuit", "clear", 4, 0.17),
+    ("dunes", "dunes", "clear", 6, 0.53),
+    ("winter", "winter", "clear", 4, 0.18),
+    ("airfield", "airfield", "clear", 4, 0.16),
+    ("sunset", "countryside", "sunset", 6, 0.17),
+    ("fog", "countryside", "fog", 4, 0.53),
+    ("rain", "town", "rain", 4, 0.41),
+    ("after rain", "circuit", "after-rain", 6, 0.87),
+    ("snowfall", "winter", "snowfall", 4, 0.29),
+    ("night", "town", "night", 4, 0.87),
 )
 
 _ABOVE = Camera(width=480, height=320, span=84.0, mount=(10.0, 0.0, 0.0))
 _AHEAD = Camera(width=480, height=200, fov=78.0, mount=(0.4, 0.0, 1.5), pitch=5.5, reach=140.0)
 
-_COLUMNS, _GAP = 3, 10
+# The sheet: pictures of this width, in this many columns.
+_TILE_WIDTH, _COLUMNS, _GAP = 322, 3, 8
 _PAPER, _INK = (24, 26, 30), (236, 238, 240)
-_QUALITY = 60
 
 
 @dataclass
@@ -70,7 +71,10 @@ def main(args: Args) -> None:
         _write(args.out / f"{name}-above.png", above)
         _write(args.out / f"{name}-ahead.png", ahead)
         tiles.append(tile(scene[0], above, ahead))
-    _write(args.out / "gallery.png", contact_sheet(tiles))
+    # 256 colours do, and make the file a third as large.
+    sheet = PIL.Image.fromarray(contact_sheet(tiles))
+    palette = sheet.quantize(256, kmeans=4)
+    sheet.quantize(palette=palette).save(args.out / "gallery.png", optimize=True)
     print(f"Drew {2 * len(SCENES)} pictures and gallery.png into {args.out}")
 
 
@@ -89,9 +93,13 @@ def draw_scene(scene: Scene) -> tuple[Image, Image]:
 
 def tile(name: str, above: Image, ahead: Image) -> Image:
     """Put a scene's pictures over one another, with its name."""
-    label = np.full((26, above.shape[1], 3), _PAPER, np.uint8)
-    cv2.putText(label, name, (2, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.55, _INK, 1, cv2.LINE_AA)
-    return np.vstack([label, above, np.full((3, above.shape[1], 3), _PAPER, np.uint8), ahead])
+    label = np.full((24, _TILE_WIDTH, 3), _PAPER, np.uint8)
+    cv2.putText(label, name, (1, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, _INK, 1, cv2.LINE_AA)
+    small = []
+    for picture in (above, ahead):
+        height = round(picture.shape[0] * _TILE_WIDTH / picture.shape[1])
+        small.append(cv2.resize(picture, (_TILE_WIDTH, height), interpolation=cv2.INTER_AREA))
+    return np.vstack([label, small[0], np.full((3, _TILE_WIDTH, 3), _PAPER, np.uint8), small[1]])
 
 
 def contact_sheet(tiles: list[Image]) -> Image:

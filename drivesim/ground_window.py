@@ -36,4 +36,4 @@ class Window:
     def near(self, xy: Floats, reach: float) -> np.ndarray:
         """Tell which world points (..., 2) lie within the window or `reach` metres around it: (...) bool."""
         at, beyond = self.pixels(xy), reach / self.resolution
-        return ((at >= -beyond) & (at <= np.array([self.width, self.height]) + beyond)).all(axis=-1)
+        return np.asarray(np.all((at >= -beyond) & (at <= np.array([self.width, self.height]) + beyond), axis=-1))
