@@ -166,7 +166,7 @@ def _scene(camera: Camera) -> _Scene:
     if camera.looks_down:
         height = _HEIGHT * float(camera.span or 0.0)
         distance = np.hypot(x[:, middle], height)
-        grazing = np.full(camera.height, 0.25)
+        grazing = np.full(camera.height, 0.15)
         glare = np.full(camera.height, 0.3)
         bearing = y[0]
     else:
@@ -176,7 +176,7 @@ def _scene(camera: Camera) -> _Scene:
         # The sky is looked at through the more air the lower.
         elevation = np.arctan(above / camera.focal_length)
         distance = np.where(is_ground, distance, np.minimum(38.0 / np.maximum(np.sin(elevation), 1e-3), _FARTHEST))
-        grazing = np.exp(-3.0 * height / np.maximum(distance, 1e-6))
+        grazing = np.exp(-6.0 * height / np.maximum(distance, 1e-6))
         glare = np.exp(-1.5 * height / np.maximum(distance, 1e-6))
         bearing = np.arctan2((middle - 0.5 - np.arange(camera.width)), camera.focal_length) + np.radians(camera.yaw)
     lamps = np.where(is_ground[:, None], _headlights(x, y), 0.0)
