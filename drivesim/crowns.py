@@ -31,7 +31,7 @@ _COLORS = {
 _FROSTED = {"snow": 0.62}
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=64)
 def crown_stamps(kind: str, octant: int, resolution: float) -> Image:
     """Return stamps of a kind, every shape in every size: (SHAPES * len(SIZES), S, S, 4) uint8 RGBA.
 
@@ -56,7 +56,7 @@ def crown_stamps(kind: str, octant: int, resolution: float) -> Image:
     return stamps.reshape(-1, side, side, 4)
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=64)
 def shadow_stamps(kind: str, octant: int, resolution: float) -> Image:
     """Return the crowns' shadows: their alpha, softened; shapes as of `crown_stamps`."""
     stamps = crown_stamps(kind, octant, resolution).copy()
@@ -66,7 +66,6 @@ def shadow_stamps(kind: str, octant: int, resolution: float) -> Image:
     return stamps
 
 
-@lru_cache(maxsize=64)
 def _crown(kind: str, shape: int, octant: int) -> Floats32:
     """A crown: (_SIDE, _SIDE, 4) float32, RGB 0 to 255 multiplied by alpha, and alpha 0 to 1."""
     rng = np.random.default_rng([sorted(LARGEST).index(kind), shape, 0xC402])

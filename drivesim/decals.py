@@ -43,13 +43,13 @@ class DecalShares:
 
     Attributes:
         darker: Grey levels to take from the surface.
-        paint: Share of paint on it: crossings, arrows, and lines that lead nowhere.
-        kept: Share of all paint that wear has left.
+        paint: Share of paint on it: crossings, arrows, and lines that lead nowhere; None for none.
+        kept: Share of all paint that wear has left; None for all of it.
     """
 
     darker: Floats32
-    paint: Floats32
-    kept: Floats32
+    paint: Floats32 | None
+    kept: Floats32 | None
 
 
 class Strip:
@@ -70,6 +70,7 @@ class Strip:
         self._period = length / max(round(length / _LONGEST), 1)
         self._half = min(half_width + 0.5, _WIDEST)
         self._fade = look.paint_fade
+        self._has_paint = look.crossings + look.arrows + look.decoy_lines > 0
         pixel = _PIXELS[resolution > _COARSE]
         image = _draw(look, self._period, self._half, middle, lane, pixel)
         size = (max(round(self._period / resolution), 1), max(round(2 * self._half / resolution), 1))
@@ -90,12 +91,11 @@ class Strip:
         # The columns wrap, the rows do not: a column more at the end stands for the first.
         source = np.concatenate([self._image, self._image[:, :2]], axis=1)
         found = cv2.remap(source, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        values = found.reshape(-1, 4)[:count].reshape(*s.shape, 4).astype(np.float32)
-        return DecalShares(
-            darker=values[..., _DARK] - values[..., _LIGHT],
-            paint=values[..., _PAINT] * np.float32(1 / 255),
-            kept=1.0 - self._fade * values[..., _WORN] * np.float32(1 / 255),
-        )
+        values = [each.ravel()[:count].reshape(s.shape) for each in cv2.split(found)]
+        darker = np.subtract(values[_DARK], values[_LIGHT], dtype=np.float32)
+        paint = values[_PAINT] * np.float32(1 / 255) if self._has_paint else None
+        kept = 1.0 - values[_WORN] * np.float32(self._fade / 255) if self._fade else None
+        return DecalShares(darker, paint, kept)
 
 
 def has_decals(look: Appearance) -> bool:

@@ -58,16 +58,18 @@ def _paint_road(image: Image, surface: Surface, track: Track, look: Appearance, 
     to_edge = np.minimum(to_left, to_right)
 
     cells = image.reshape(window.height // CELL, CELL, window.width // CELL, CELL, 4)
-    color = cells[row, :, column, :, :3].astype(np.float32)
     blur = _FILTER * window.resolution
-    on_road = np.clip(to_edge / blur + 0.5, 0.0, 1.0)[..., None]
-    paved = surface.cells(row, column)
+    color = surface.cells(row, column).astype(np.float32)
     decals = _decals(track, look, window, s, lateral) if has_decals(look) else None
     kept: Floats32 | float = 1.0
     if decals is not None:
-        paved = paved - decals.darker[..., None]
-        kept = decals.kept
-    color += (paved - color) * on_road
+        color -= decals.darker[..., None]
+        kept = kept if decals.kept is None else decals.kept
+    # Most cells lie within the road altogether.
+    beside = np.flatnonzero(to_edge.min(axis=(1, 2)) < 0.5 * blur)
+    ground = cells[row[beside], :, column[beside], :, :3].astype(np.float32)
+    on_road = np.clip(to_edge[beside] / blur + 0.5, 0.0, 1.0)[..., None]
+    color[beside] = ground + (color[beside] - ground) * on_road
     if look.edge_line_width > 0 and look.edge_line_style != "none":
         middle = _EDGE_INSET + look.edge_line_width / 2
         cover = _strip_cover(to_edge - middle, look.edge_line_width, blur) * kept
@@ -78,12 +80,14 @@ def _paint_road(image: Image, surface: Surface, track: Track, look: Appearance, 
         from_middle = lateral if look.center_line_place == "centerline" else (to_right - to_left) / 2
         _mix(color, look.center_line, _center_cover(look, s, from_middle, track.length, blur) * kept)
     inside = np.clip(to_edge / blur, 0.0, 1.0)
-    if decals is not None:
-        _mix(color, look.edge_line, decals.paint * decals.kept * inside)
+    if decals is not None and decals.paint is not None:
+        _mix(color, look.edge_line, decals.paint * kept * inside)
     from_start = s - track.length * np.rint(s / np.float32(track.length))
     bar = _strip_cover(from_start - _START_BAR / 2, _START_BAR, blur) * inside
     _mix(color, look.edge_line, bar)
-    cells[row, :, column, :, :3] = np.clip(color, 0.0, 255.0) + np.float32(0.5)
+    if decals is not None:
+        np.clip(color, 0.0, 255.0, out=color)
+    cells[row, :, column, :, :3] = color + np.float32(0.5)
 
 
 def _paint_verge(image: Image, track: Track, look: Appearance, window: Window) -> None:

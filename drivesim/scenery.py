@@ -156,11 +156,15 @@ def _side_roads(track: Track, look: Appearance) -> tuple[SideRoad, ...]:
     blocked = away & (gap_to_road(track, axis) < _SIDE_ROAD_CLEARANCE + width[:, None] / 2)
     ends = np.where(blocked.any(axis=1), blocked.argmax(axis=1), len(along))
     ends = np.minimum(ends, (length / _AXIS_STEP).astype(int))
-    return tuple(
-        SideRoad(axis[i, :end], heading[i, :end], distance[i, :end], float(width[i]))
-        for i, end in enumerate(ends.tolist())
-        if end and distance[i, end - 1] > 14
-    )
+    found: list[SideRoad] = []
+    for i, end in enumerate(ends.tolist()):
+        if not end or distance[i, end - 1] <= 14:
+            continue
+        road = SideRoad(axis[i, :end], heading[i, :end], distance[i, :end], float(width[i]))
+        # None crosses another, which would end somewhere else than both.
+        if all(_distance(road.axis, other.axis).min() > (road.width + other.width) / 2 + 3 for other in found):
+            found.append(road)
+    return tuple(found)
 
 
 def _buildings(track: Track, look: Appearance, side_roads: tuple[SideRoad, ...]) -> Buildings:

@@ -50,6 +50,7 @@ def shade(image: Image, mask: Image, strength: np.ndarray) -> None:
         mask: (H, W) uint8.
         strength: (3,) int64, what a mask of 255 takes from red, green and blue, of 255.
     """
+    # In sixteen bits, where 65,536 is all of a colour.
     _shade(image.reshape(-1, 4), mask.ravel(), _fours(mask), strength)
 
 
@@ -76,8 +77,8 @@ def _shade(image: Image, mask: Image, fours: np.ndarray, strength: np.ndarray) -
     for four in fours:
         for pixel in range(four, four + 4):
             for channel in range(3):
-                left = 65025 - strength[channel] * mask[pixel]
-                image[pixel, channel] = (image[pixel, channel] * left + 32512) // 65025
+                left = np.int32(65536 - strength[channel] * np.int64(mask[pixel]))
+                image[pixel, channel] = (np.int32(image[pixel, channel]) * left + 32768) >> 16
 
 
 @njit(
