@@ -1,7 +1,7 @@
 """python -m drivesim.gallery --out gallery
 
-Draw a gallery of worlds: every named look and weather, from above and through the windscreen, single pictures and one
-sheet with all of them.
+Draw a gallery of worlds: named looks and weathers from above and through the windscreen, single pictures and a sheet of
+all of them; and a sheet of worlds as `randomize="all"` draws them, seen as small as a network sees them.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 
 from drivesim.appearance import Appearance
-from drivesim.camera import Camera
+from drivesim.camera import Camera, get_camera
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError
 from drivesim.painting import Image
@@ -20,7 +20,7 @@ from drivesim.render import Renderer
 from drivesim.track_generation import generate_track
 from drivesim.vehicle import get_vehicle
 from drivesim.weather import WEATHERS
-from drivesim.world import World
+from drivesim.world import World, WorldSource
 
 # A scene: what it is called, its look, its weather, the road's seed, and where on the road, a share of the lap.
 Scene = tuple[str, str, str, int, float]
@@ -43,8 +43,9 @@ SCENES: tuple[Scene, ...] = (
 _ABOVE = Camera(width=480, height=320, span=84.0, mount=(10.0, 0.0, 0.0))
 _AHEAD = Camera(width=480, height=200, fov=78.0, mount=(0.4, 0.0, 1.5), pitch=5.5, reach=140.0)
 
-# The sheet: pictures of this width, in this many columns.
+# The sheets: pictures of this width, in this many columns, so many pixels apart.
 _TILE_WIDTH, _COLUMNS, _GAP = 322, 3, 8
+_RANDOM_WORLDS, _RANDOM_COLUMNS = 54, 9
 _PAPER, _INK = (24, 26, 30), (236, 238, 240)
 
 
@@ -71,11 +72,9 @@ def main(args: Args) -> None:
         _write(args.out / f"{name}-above.png", above)
         _write(args.out / f"{name}-ahead.png", ahead)
         tiles.append(tile(scene[0], above, ahead))
-    # 256 colours do, and make the file a third as large.
-    sheet = PIL.Image.fromarray(contact_sheet(tiles))
-    palette = sheet.quantize(256, kmeans=4)
-    sheet.quantize(palette=palette).save(args.out / "gallery.png", optimize=True)
-    print(f"Drew {2 * len(SCENES)} pictures and gallery.png into {args.out}")
+    _write_sheet(args.out / "gallery.png", contact_sheet(tiles, _COLUMNS))
+    _write_sheet(args.out / "random.png", contact_sheet(draw_random_worlds(), _RANDOM_COLUMNS))
+    print(f"Drew {2 * len(SCENES)} pictures, gallery.png and random.png into {args.out}")
 
 
 def draw_scene(scene: Scene) -> tuple[Image, Image]:
@@ -91,6 +90,17 @@ def draw_scene(scene: Scene) -> tuple[Image, Image]:
     return frames[0], frames[1]
 
 
+def draw_random_worlds() -> list[Image]:
+    """Draw worlds as `randomize="all"` draws them: (96, 96, 3) uint8 RGB each."""
+    camera, rng = get_camera("topdown"), np.random.default_rng(0)
+    renderer = Renderer(camera, get_vehicle("car"))
+    frames = []
+    for world in WorldSource(range(_RANDOM_WORLDS), "mixed", randomize="all").all():
+        pose = world.track.pose(rng.uniform(0, world.track.length), rng.uniform(-0.5, 0.5))
+        frames.append(renderer.draw([world.texture(renderer)], pose[None])[0].copy())
+    return frames
+
+
 def tile(name: str, above: Image, ahead: Image) -> Image:
     """Put a scene's pictures over one another, with its name."""
     label = np.full((24, _TILE_WIDTH, 3), _PAPER, np.uint8)
@@ -102,17 +112,23 @@ def tile(name: str, above: Image, ahead: Image) -> Image:
     return np.vstack([label, small[0], np.full((3, _TILE_WIDTH, 3), _PAPER, np.uint8), small[1]])
 
 
-def contact_sheet(tiles: list[Image]) -> Image:
+def contact_sheet(tiles: list[Image], columns: int) -> Image:
     """Put tiles of one size side by side and under one another."""
     height, width, _ = tiles[0].shape
-    rows = -(-len(tiles) // _COLUMNS)
-    size = (rows * (height + _GAP) + _GAP, _COLUMNS * (width + _GAP) + _GAP, 3)
+    rows = -(-len(tiles) // columns)
+    size = (rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP, 3)
     sheet = np.full(size, _PAPER, np.uint8)
     for number, each in enumerate(tiles):
-        top = _GAP + number // _COLUMNS * (height + _GAP)
-        left = _GAP + number % _COLUMNS * (width + _GAP)
+        top = _GAP + number // columns * (height + _GAP)
+        left = _GAP + number % columns * (width + _GAP)
         sheet[top : top + height, left : left + width] = each
     return sheet
+
+
+def _write_sheet(path: Path, image: Image) -> None:
+    # 256 colours do, and make the file a third as large.
+    sheet = PIL.Image.fromarray(image)
+    sheet.quantize(palette=sheet.quantize(256, kmeans=4)).save(path, optimize=True)
 
 
 def _write(path: Path, image: Image) -> None:

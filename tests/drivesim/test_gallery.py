@@ -11,13 +11,18 @@ from drivesim.weather import WEATHERS
 
 def test_the_command_draws_every_scene_and_a_sheet(run, tmp_path, monkeypatch):
     monkeypatch.setattr(gallery, "SCENES", gallery.SCENES[:1] + gallery.SCENES[-1:])
+    monkeypatch.setattr(gallery, "_RANDOM_WORLDS", 3)
+    monkeypatch.setattr(gallery, "_RANDOM_COLUMNS", 3)
     code, out, _ = run(gallery, "--out", tmp_path / "pictures")
     assert code == 0
     assert "4 pictures" in out
     names = {path.name for path in (tmp_path / "pictures").iterdir()}
     assert names == {
         *("countryside-above.png", "countryside-ahead.png", "night-above.png", "night-ahead.png", "gallery.png"),
+        "random.png",
     }
+    random = cv2.imread(str(tmp_path / "pictures" / "random.png"))
+    assert random.shape == (8 + 104, 8 + 3 * 104, 3)
     sheet = cv2.imread(str(tmp_path / "pictures" / "gallery.png"))
     above = cv2.imread(str(tmp_path / "pictures" / "countryside-above.png"))
     assert above.shape == (320, 480, 3)
