@@ -119,8 +119,8 @@ def _paint_verge(image: Image, track: Track, look: Appearance, window: Window) -
         _mix(color, (196, 194, 188), _strip_cover(outside - kerb / 2, kerb, blur))
         _mix(color, (92, 92, 90), 0.8 * _strip_cover(outside - 0.05, 0.1, blur))
     elif look.kerbs == "racing":
-        bend = np.clip((np.abs(track.curvature[sample]) - _KERB_CURVATURE) / 0.006, 0.0, 1.0)[:, None, None]
-        cover = _strip_cover(outside - kerb / 2, kerb, blur) * (bend > 0.5)
+        is_bend = np.abs(track.curvature[sample]) > _KERB_CURVATURE
+        cover = _strip_cover(outside - kerb / 2, kerb, blur) * is_bend[:, None, None]
         block = _strip_cover(s - 3.0 * np.rint(s / np.float32(3.0)), 1.5, blur)
         _mix(color, (206, 44, 40), cover)
         _mix(color, (238, 236, 230), cover * block)

@@ -58,8 +58,9 @@ class Weather:
             faults.append(f"tint={self.tint!r} (three numbers from {low:g} to {high:g})")
         if self.visibility is not None and not _is_within(self.visibility, _LEAST_VISIBILITY, 1e6):
             faults.append(f"visibility={self.visibility!r} (metres from {_LEAST_VISIBILITY:g}, or None)")
-        if not (isinstance(self.seed, int | np.integer) and not isinstance(self.seed, bool) and self.seed >= 0):
-            faults.append(f"seed={self.seed!r} (an integer from 0)")
+        is_integer = isinstance(self.seed, int | np.integer) and not isinstance(self.seed, bool)
+        if not (is_integer and 0 <= self.seed < 2**63):
+            faults.append(f"seed={self.seed!r} (an integer from 0, below 2^63)")
         if faults:
             raise DrivesimError(f"weather: out of range: {'; '.join(faults)}.")
 

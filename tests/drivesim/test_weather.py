@@ -59,6 +59,7 @@ def test_no_weather_at_all_is_clear_and_is_not_seen():
         ({"visibility": 1.0}, r"visibility=1.0 \(metres from 10, or None\)"),
         ({"grip": 0}, "grip=0 "),
         ({"seed": -1}, "seed=-1"),
+        ({"seed": 2**64}, "seed=18446744073709551616"),
         ({"wetness": True}, "wetness=True"),
     ],
 )
