@@ -26,7 +26,7 @@ class Sightlines:
         grazing: (H,) 0 where the ground is seen from above, 1 at a grazing angle.
         glare: (H,) how well the ground of a row mirrors the sun.
         lamps: (H, 3 W) float32, light of the headlights, 0 to 1.
-        bearing: (3 W,) of the columns, radians to the left of the car's axis; looking down, metres to its left.
+        bearing: (W,) of the columns, radians to the left of the car's axis; looking down, metres to its left.
         ahead: (H,) metres ahead of the car, of the rows' middles.
     """
 
@@ -72,7 +72,7 @@ def sightlines_of(camera: Camera) -> Sightlines:
         grazing=grazing,
         glare=glare,
         lamps=np.ascontiguousarray(np.repeat(lamps, 3, axis=1), np.float32),
-        bearing=np.repeat(bearing, 3),
+        bearing=bearing,
         ahead=x[:, middle],
     )
 

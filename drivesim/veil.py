@@ -35,6 +35,9 @@ _LAMP_GAIN = 1.7
 _WET_DARKER, _WET_MIRROR = 0.3, 0.55
 _GLARE = 190.0
 
+# From so much night on the sun leaves no glare.
+_SUNSET = 0.5
+
 _DROP, _FLAKE = (206.0, 212.0, 222.0), (250.0, 252.0, 255.0)
 
 
@@ -83,7 +86,7 @@ def veil_of(weather: Weather, camera: Camera, look: Appearance) -> Veil | None:
     colors = np.stack([ambient, lamps, fog, sky, sun, speck])
     rows = np.stack([own, own, 1 - clear, clear * mirror, clear * _GLARE * ground * scene.glare])
     level = min(int(amount * LEVELS), LEVELS - 1)
-    has_sun = weather.wetness > 0 and weather.night < 1
+    has_sun = weather.wetness > 0 and weather.night < _SUNSET
     return Veil(
         colors=np.ascontiguousarray(np.tile(colors, camera.width), np.float32),
         rows=np.ascontiguousarray(rows, np.float32),
@@ -138,11 +141,12 @@ def _glare(veils: list[Veil], poses: Floats, camera: Camera) -> tuple[Floats32, 
         reach, width = 0.32 * float(camera.span or 0.0), 0.2 * float(camera.span or 0.0)
         center = camera.mount[0]
         rows[wet] = np.exp(-(((scene.ahead - center - reach * np.cos(bearing)[:, None]) / width) ** 2))
-        columns[wet] = np.exp(-(((scene.bearing - camera.mount[1] - reach * np.sin(bearing)[:, None]) / width) ** 2))
+        profile = np.exp(-(((scene.bearing - camera.mount[1] - reach * np.sin(bearing)[:, None]) / width) ** 2))
     else:
         apart = (scene.bearing - bearing[:, None] + np.pi) % (2 * np.pi) - np.pi
         rows[wet] = 1.0
-        columns[wet] = np.exp(-((apart / 0.13) ** 2))
+        profile = np.exp(-((apart / 0.13) ** 2))
+    columns[wet] = np.repeat(profile, 3, axis=1)
     return rows, columns
 
 
@@ -181,7 +185,10 @@ def _draw_one(
                 values[i] = np.float32(pixels[line, i]) * (colors[0, i] * day) + colors[2, i] * fog
         if is_wet:
             for i in range(width):
-                values[i] += colors[3, i] * sky + colors[4, i] * sun * glare_columns[i]
+                values[i] += colors[3, i] * sky
+        if sun > 0:
+            for i in range(width):
+                values[i] += colors[4, i] * sun * glare_columns[i]
         if place[0] >= 0:
             # A part that begins where the row does: LLVM would make no vectors of shifted indices.
             falling = sheet[top + line, left : left + width]
