@@ -87,11 +87,22 @@ def main(args: Args) -> None:
         console.print(f"Evaluate it: python -m agents.evaluate --policy {args.out} --tracks 100", soft_wrap=True)
 
 
-def make_training(args: Args, material: Material, console: Console | None = None) -> Training:
-    """Make the training that the options ask for, and its folder."""
+def make_training(
+    args: Args, material: Material, console: Console | None = None, begin: Policy | None = None
+) -> Training:
+    """Make the training that the options ask for, and its folder.
+
+    Args:
+        args: The options.
+        material: To learn from.
+        console: Told what there is to say.
+        begin: A policy of the same options, whose weights the training begins with instead of those that they name.
+    """
     console = console or Console(quiet=True)
     material.check(args.pedal, args.speed, len(args.camera), args.past)
     frames, policy = make_frames(args, material, console), make_policy(args, material)
+    if begin is not None:
+        policy.network.load_state_dict(begin.network.state_dict())
     first_decides(lambda: args.out.mkdir(parents=True, exist_ok=True))
     return Training(
         policy,
