@@ -13,7 +13,7 @@ import numpy as np
 
 from agents.aggregation.shared_wheel import SharedWheel, Sharing
 from agents.aggregation.teacher import Teacher
-from agents.frame_driver import FrameDriver
+from agents.driver import Driver
 from agents.provenance import lap_info
 from agents.rollout import Course, Drive, drive, lap_columns, make_env
 from datasets.recording import LapWriter
@@ -39,7 +39,7 @@ class Gathered:
 
 
 def gather(
-    policy: FrameDriver,
+    policy: Driver,
     teacher: Teacher,
     sharing: Sharing,
     worlds: Sequence[World],

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from agents import train
+from agents.models.backbones import check_backbone
 from agents.models.networks import PILOTNET
 from agents.models.policy_config import PolicyConfig
 from agents.train import Args as TrainArgs
 from datasets.schema import MARK_CORRECTION, Lap
-from drivesim.camera import CAMERAS
+from drivesim.camera import CAMERAS, get_camera
 from drivesim.errors import DrivesimError, check_name
 from drivesim.track_generation import DIFFICULTIES
 
@@ -145,6 +146,10 @@ def check(args: Args) -> None:
         changed = [name for name in _OF_POLICY if getattr(args, name) != getattr(usual, name)]
         if changed:
             raise DrivesimError(f"--{changed[0]}: the policy of --policy brings its own. Leave one of them out.")
+    if args.backbone != PILOTNET:
+        check_backbone(args.backbone)
+    for camera in args.camera:
+        get_camera(camera)
     train.check(training_of(args, args.out / "round", args.data))
 
 

@@ -31,14 +31,16 @@ def draw_rounds(runs: Mapping[str, Sequence[Row]], path: Path) -> None:
             place = (row["labels"], row["autonomy"])
             driving.annotate(f"{row['round']}", place, (4, 5), textcoords="offset points", fontsize=8)
     driving.axhline(_GOAL, color="0.5", linewidth=0.8, linestyle="--")
-    driving.annotate(f"{_GOAL}", (0, _GOAL), (2, 2), xycoords=("axes fraction", "data"), textcoords="offset points")
     driving.set_ylabel("autonomy on held-out tracks")
     error.set_ylabel("mean distance to the centreline (m)")
     for axis in (driving, error):
         axis.set_xlabel("labels used (control steps)")
         axis.grid(alpha=0.3)
-        axis.set_xlim(left=0)
-    error.set_ylim(bottom=0)
+        axis.set_xlim(0, 1.05 * max(row["labels"] for run in runs.values() for row in run))
+    rows = [row for run in runs.values() for row in run]
+    lowest = min([_GOAL, *(row["autonomy"] for row in rows)])
+    driving.set_ylim(lowest - 0.1 * (1.005 - lowest), 1.005)
+    error.set_ylim(0, 1.1 * max(row["cross_track_error"] for row in rows))
     driving.legend(fontsize=8, loc="lower right")
     with whole_file(path) as part:
         figure.savefig(part, dpi=110, format="png")

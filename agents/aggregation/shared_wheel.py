@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from agents.aggregation.teacher import Teacher
-from agents.driver import DriverWithMemory
-from agents.frame_driver import FrameDriver
+from agents.driver import Driver, DriverWithMemory
 from drivesim.vector_env import DriveVectorEnv
 
 # A teacher who has taken over gives the wheel back when the car is this much nearer than where it did, and not before
@@ -54,6 +53,7 @@ class SharedWheel:
 
     Attributes:
         notes: Of every step.
+        needs_frames: Whether the policy does.
 
     Args:
         policy: Drives.
@@ -63,10 +63,10 @@ class SharedWheel:
     """
 
     name = "dagger"
-    needs_frames = True
 
-    def __init__(self, policy: FrameDriver, teacher: Teacher, sharing: Sharing, rng: np.random.Generator) -> None:
+    def __init__(self, policy: Driver, teacher: Teacher, sharing: Sharing, rng: np.random.Generator) -> None:
         self.policy, self.teacher, self.sharing, self.notes = policy, teacher, sharing, list[Notes]()
+        self.needs_frames = policy.needs_frames
         self._rng = rng
         # Seconds until a teacher who has the wheel of a car may give it back; NaN where the policy has it.
         self._hold: np.ndarray | None = None
@@ -99,8 +99,9 @@ class SharedWheel:
         """Return which of the cars (K,) the teacher has now."""
         if self._hold is None:
             self._hold = np.full(env.num_envs, np.nan)
-        held: np.ndarray = self._hold[cars]
-        held = np.where(np.isnan(held) & (error > safe), _LEAST_SECONDS, held - env.rules.dt)
-        held = np.where((held <= 0) & (error < _BACK_SHARE * safe), np.nan, held)
-        self._hold[cars] = held
-        return ~np.isnan(held)
+        held = self._hold[cars]
+        takes = np.isnan(held) & (error > safe)
+        held = np.where(takes, _LEAST_SECONDS, held - env.rules.dt)
+        gives_back = (held <= 0) & (error < _BACK_SHARE * safe)
+        self._hold[cars] = np.where(gives_back, np.nan, held)
+        return np.isfinite(self._hold[cars])
