@@ -75,15 +75,16 @@ class SharedWheel:
         """See `agents.driver.Driver.act`; each call is a control step."""
         asked = self.policy.act(env, observation, cars)
         advice = self.teacher.advise(env, observation, cars)
-        knows = np.isfinite(advice.actions).all(axis=1)
+        knows = np.asarray(np.isfinite(advice.actions).all(axis=1))
         if self.sharing.safe is None:
-            taught, labelled = self._rng.random(len(cars)) < self.sharing.mixing, knows
+            taught = knows & (self._rng.random(len(cars)) < self.sharing.mixing)
+            labelled = knows
         else:
-            taught = labelled = self._takes_over(env, cars, np.where(knows, advice.error, 0.0), self.sharing.safe)
-        taught = taught & knows
+            error = np.where(knows, advice.error, 0.0)
+            taught = labelled = knows & self._takes_over(env, cars, error, self.sharing.safe)
         shape = (env.num_envs, asked.shape[1])
         notes = Notes(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(env.num_envs, bool))
-        notes.labels[cars] = np.where((labelled & knows)[:, None], advice.actions, np.nan)
+        notes.labels[cars] = np.where(labelled[:, None], advice.actions, np.nan)
         notes.asked[cars], notes.taught[cars] = asked, taught
         self.notes.append(notes)
         return np.where(taught[:, None], advice.actions, asked)

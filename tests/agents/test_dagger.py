@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents import dagger, evaluate, record
+from agents import dagger, evaluate, record, train
 from agents.policy import Policy
 from datasets.lap_files import read_lap, read_laps, write_lap
 from datasets.schema import MARK_CORRECTION, MARK_POLICY, Lap
@@ -161,6 +161,30 @@ def kept_of(folder):
     return weights, [{name: value for name, value in row.items() if name != "seconds"} for row in rows(folder)]
 
 
+def test_a_run_that_is_interrupted_goes_on_and_ends_as_if_nothing_had_happened(
+    tmp_path, run, laps, policy, monkeypatch
+):
+    command = ("--data", laps, "--policy", policy, "--rounds", 2, *TINY)
+    assert run(dagger, *command, "--out", tmp_path / "whole")[0] == 0
+    fits = iter([train.make_training])
+
+    def fit_or_stop(*given):
+        try:
+            return next(fits)(*given)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dagger.train, "make_training", fit_or_stop)
+        assert run(dagger, *command, "--out", tmp_path / "stopped")[0] == 130
+    assert sorted(path.name for path in (tmp_path / "stopped").glob("*round-*")) == ["round-00", "round-01"]
+    code, said, _ = run(dagger, *command, "--out", tmp_path / "stopped", "--resume")
+    assert code == 0
+    assert "Going on: 2 of 3 rounds are finished" in said
+    assert kept_of(tmp_path / "stopped") == kept_of(tmp_path / "whole")
+
+
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_and_ends_as_if_nothing_had_happened(tmp_path, run, laps, policy):
     command = ("--data", laps, "--policy", policy, "--rounds", 2, *TINY)
     killed = tmp_path / "killed"
