@@ -33,7 +33,7 @@ def read_archive(path: Path, algorithm: str, device: str) -> Policy:
     config = getattr(learner, "drivesim_config", None)
     if not isinstance(learner.policy, ProximalPolicy | SoftPolicy) or not isinstance(config, PolicyConfig):
         raise DrivesimError(
-            f"--policy: {path} holds a {type(learner.policy).__name__} of Stable-Baselines3's own, which is no driving "
-            "network. Begin with a policy's folder, or from scratch."
+            f"--policy: what {path} holds, {type(learner.policy).__name__}, is no driving network. Begin with a "
+            "policy's folder, or from scratch."
         )
     return Policy(config, learner.policy.network, device)
