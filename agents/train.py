@@ -13,7 +13,8 @@ if nothing had happened. On several processes or machines:
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from copy import deepcopy
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -96,13 +97,14 @@ def make_training(
         args: The options.
         material: To learn from.
         console: Told what there is to say.
-        begin: A policy of the same options, whose weights the training begins with instead of those that they name.
+        begin: A policy to begin with, a copy of which is trained; but for the weights the options say the same.
     """
     console = console or Console(quiet=True)
     material.check(args.pedal, args.speed, len(args.camera), args.past)
     frames, policy = make_frames(args, material, console), make_policy(args, material)
     if begin is not None:
-        policy.network.load_state_dict(begin.network.state_dict())
+        config = replace(begin.config, training=policy.config.training, driving={})
+        policy = Policy(config, deepcopy(begin.network), args.device)
     first_decides(lambda: args.out.mkdir(parents=True, exist_ok=True))
     return Training(
         policy,

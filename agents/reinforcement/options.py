@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.models.backbones import check_backbone
 from agents.models.networks import PILOTNET
-from agents.models.policy_config import INPUTS, PolicyConfig
+from agents.models.policy_config import BY_FRAME, FIXED, INPUTS, PolicyConfig
 from datasets.schema import ACTIONS
 from drivesim.camera import get_camera
 from drivesim.errors import DrivesimError, check_name
@@ -177,6 +177,7 @@ def config_from_scratch(args: Args) -> PolicyConfig:
         vehicle=dict(vars(VEHICLES[args.vehicle])),
         control_hz=20.0,
         inputs=INPUTS if args.speed else INPUTS[:1],
+        normalization=BY_FRAME if args.backbone == PILOTNET else FIXED,
     )
 
 

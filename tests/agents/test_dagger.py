@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from agents import dagger, evaluate, record, train
+from agents.models.policy_config import FIXED
 from agents.policy import Policy
 from datasets.lap_files import read_lap, read_laps, write_lap
 from datasets.schema import MARK_CORRECTION, MARK_POLICY, Lap
@@ -94,6 +95,9 @@ def test_a_safe_distance_labels_only_where_the_teacher_took_over(tmp_path, run, 
     assert not first["fitted"]
     assert files(out / "round-00" / "policy")["model.safetensors"] == files(policy)["model.safetensors"]
     assert 0 < second["new_labels"] == second["taught"] < second["driven"]
+    # It stays the policy that it was, an older one too.
+    assert Policy.load(policy, "cpu").config.normalization == FIXED
+    assert Policy.load(out / "round-01" / "policy", "cpu").config.normalization == FIXED
     (lap, *_), _ = read_laps(out / "round-01" / "laps")
     assert (lap.columns["mark"] & MARK_POLICY).any()
 
