@@ -95,7 +95,7 @@ class Args:
     threads: int = 2
     """Threads that draw frames."""
     resume: bool = False
-    """Go on with the run that was interrupted in --out; with the same options, or more --steps."""
+    """Go on with the run that was interrupted in --out; with the same options, or other --steps."""
 
 
 _FROM_SCRATCH = ("vehicle", "backbone", "camera", "speed")

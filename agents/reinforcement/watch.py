@@ -33,6 +33,9 @@ LOG = "metrics.jsonl"
 # Actions that vary less than this try nothing any more.
 _LEAST_STD = 0.003
 
+# Steps after which weights are looked at again.
+_CHECK_EVERY = 500
+
 # An episode's end is told of so many together.
 _EPISODES = 50
 
@@ -64,6 +67,7 @@ class Watch(BaseCallback):
         self._course = Course.made_for(config, time_limit=args.validation_seconds, threads=args.threads)
         self._began = (0, time.perf_counter())
         self._take_back = lambda: None
+        self._checked = 0
 
     @property
     def best(self) -> Row:
@@ -84,14 +88,16 @@ class Watch(BaseCallback):
         return True
 
     def _on_rollout_start(self) -> None:
-        check_sound(self._learner, _LEAST_STD)
+        # SAC's rollouts are single steps.
+        if self.num_timesteps - self._checked >= _CHECK_EVERY:
+            self._checked = self.num_timesteps
+            check_sound(self._learner, _LEAST_STD)
         if self.num_timesteps - self.rows[-1]["steps"] >= self._args.evaluate_every:
             self._judge()
         self._set_weights()
 
     def finish(self) -> None:
         """Judge what the last update made."""
-        check_sound(self._learner, _LEAST_STD)
         if self._learner.num_timesteps > self.rows[-1]["steps"]:
             self.num_timesteps = self._learner.num_timesteps
             self._judge()
@@ -112,6 +118,7 @@ class Watch(BaseCallback):
 
     def _judge(self) -> None:
         """Drive the validation tracks; keep the policy where it drives better, and take it back where it forgot."""
+        check_sound(self._learner, _LEAST_STD)
         args, policy = self._args, driving_policy(self._learner)
         candidate = Policy(self._config, policy.network, self._learner.device.type)
         driving = quick_check(candidate, self._worlds, self._course)
