@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (
-    *("--epochs", 1, "--round-epochs", 1, "--samples", 64, "--batch-size", 32, "--looks", 2, "--device", "cpu"),
+    *("--epochs", 1, "--round-epochs", 1, "--samples", 32, "--batch-size", 16, "--looks", 2, "--device", "cpu"),
     *("--threads", 1, "--validation-tracks", 1, "--validation-seconds", 0.5, "--tracks", 2, "--drives", 2),
     *("--seconds", 2),
 )

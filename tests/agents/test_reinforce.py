@@ -33,14 +33,14 @@ TINY = (
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("policies") / "clone"
-    make_policy(cameras=(CAMERAS["topdown"],)).save(folder)
+    make_policy().save(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def pedal_policy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("policies") / "driver"
-    make_policy(cameras=(CAMERAS["topdown"],), outputs=ACTIONS).save(folder)
+    make_policy(outputs=ACTIONS).save(folder)
     return folder
 
 
