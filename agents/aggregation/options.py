@@ -85,6 +85,10 @@ class Args:
     """Samples to a step; 128 for pilotnet and 32 for backbones if left out."""
     looks: int = TrainArgs.looks
     """Fewest looks that an epoch shows the laps in; 0 for the recorded ones alone."""
+    shift: float | None = TrainArgs.shift
+    """Standard deviation of the views beside the line, metres; 0 for none, 0.4 car widths if left out."""
+    turn: float = TrainArgs.turn
+    """Standard deviation of their turn away from the line, radians; with both at 0 asking is all that leads back."""
     augment: float = TrainArgs.augment
     """Strength, from 0 to 1, of random light, colour, fog, blur, noise, JPEG and dirt."""
     validation_tracks: int = TrainArgs.validation_tracks
