@@ -83,7 +83,9 @@ def test_a_round_begins_with_the_weights_of_the_one_before_unless_from_scratch(t
         )
         return float((first - then).abs().max())
 
-    assert moved("on") < 1e-6
+    assert moved("on", "--shift", 0, "--turn", 0.02) < 1e-6
+    learned = Policy.load(tmp_path / "on" / "round-01" / "policy", "cpu").config.training
+    assert learned.items() >= {"shift": 0, "turn": 0.02, "epochs": 1, "laps": 4}.items()
     assert moved("anew", "--from-scratch") > 1e-3
 
 
