@@ -42,7 +42,7 @@ class Args:
     """Let it know the car's speed too."""
     pedal: bool = False
     """Learn the pedal too: the policy drives drivesim/Drive-v0."""
-    epochs: int = 8
+    epochs: int = 4
     """Rounds of training, each followed by a drive on the validation tracks."""
     samples: int = 12_800
     """Samples to an epoch."""
