@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-is-new test test-all lint bench clean force
+.PHONY: help setup demo demo-is-new test test-all lint docs bench clean force
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -57,10 +57,15 @@ lint: setup ## check style, formatting and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+docs: setup ## build the documentation's site into build/docs, and look for links that lead nowhere
+	$(PIP) install -q -e '.[docs]'
+	$(BIN)/zensical build --strict
+	$(BIN)/python -m pytest -q tests/docs/test_site.py
+
 bench: setup ## measure throughput beside its peers
 	$(PIP) install -e '.[bench]'
 	$(BIN)/python -m benchmarks.throughput --peers
 
 clean: ## remove builds and caches; .venv, recordings and policies stay
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist *.egg-info .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name .venv -prune -o -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -63,6 +63,14 @@ class Args:
     """Drive every track file both ways."""
     appearance: str = "random"
     """random, or the name of a preset."""
+    weather: str = "clear"
+    """clear, random, or the name of another preset."""
+    randomize: str = "none"
+    """looks draws each road's look from all that looks can have, all its weather besides."""
+    palette: str = "any"
+    """Of looks that are drawn: any, or train or test, which have no colour of ground or road in common."""
+    lane: str = "center"
+    """Whose middle is driven: that of the road (center), or of the right or left of two lanes."""
     environment: str = "steer"
     """For the baselines: steer (a cruise controller holds the speed) or drive."""
     vehicle: str = "car"
@@ -174,9 +182,10 @@ def _check(args: Args) -> None:
 
 
 def _worlds(args: Args) -> list[World]:
+    how = {name: getattr(args, name) for name in ("weather", "randomize", "palette", "lane")}
     if args.track_files:
-        return worlds_of_files(args.track_files, args.both_directions, args.appearance)
-    return generated_worlds(args.tracks, args.difficulty, args.first_seed, args.appearance)
+        return worlds_of_files(args.track_files, args.both_directions, args.appearance, **how)
+    return generated_worlds(args.tracks, args.difficulty, args.first_seed, args.appearance, **how)
 
 
 def _stress(console: Console, args: Args, driver: Driver, course: Course, worlds: Sequence[World]) -> Robustness | None:

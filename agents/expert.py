@@ -3,6 +3,7 @@
 The speed profile takes each bend at a share of the grip, and slows down and speeds up within the car's limits.
 """
 
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,6 +16,7 @@ from drivesim.simulation import centerline_at, cruise_pedal
 from drivesim.track import Track
 from drivesim.vector_env import DriveVectorEnv
 from drivesim.vehicle import GRAVITY, VehicleParams
+from drivesim.weather import Weather
 
 # The point that is steered for lies this far ahead: wheelbases, and seconds of driving more.
 _LOOKAHEAD_WHEELBASES, _LOOKAHEAD_TIME = 0.75, 0.5
@@ -57,8 +59,13 @@ class SpeedProfiles:
     def pedal(self, env: DriveVectorEnv, cars: np.ndarray) -> Floats:
         """Return the pedal actions (K,) of the cars (K,) of `env`."""
         state, params = env.state, env.rules.vehicle
-        pedals = [self._pedal(env.worlds[car].track, state.s[car], state.vehicle.speed[car], params) for car in cars]
-        return np.array(pedals)
+        worlds = [env.worlds[car] for car in cars]
+        return np.array(
+            [
+                self._pedal(world.track, state.s[car], state.vehicle.speed[car], _under(world.weather, params))
+                for car, world in zip(cars, worlds, strict=True)
+            ]
+        )
 
     def _pedal(self, track: Track, s: float, speed: float, params: VehicleParams) -> float:
         profiles = self._profiles.setdefault(track, {})
@@ -70,6 +77,11 @@ class SpeedProfiles:
         # The controller takes a second to correct a speed: what the profile changes by meanwhile is fed forward.
         target = now + (after**2 - now**2) / (2 * _PROFILE_SPACING)
         return float(cruise_pedal(speed, max(target, 0.0), params, NUMPY))
+
+
+def _under(weather: Weather, params: VehicleParams) -> VehicleParams:
+    """The car with the friction that a weather leaves it."""
+    return params if weather.grip == 1.0 else replace(params, friction=params.friction * weather.grip)
 
 
 def lookahead(speed: Floats, params: VehicleParams) -> Floats:

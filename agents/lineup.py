@@ -43,16 +43,16 @@ def course_of(driver: Driver, environment: str, vehicle: str, threads: int) -> C
     return Course.made_for(driver.config, threads=threads)
 
 
-def generated_worlds(tracks: int, difficulty: str, first_seed: int, appearance: str) -> list[World]:
-    """Return unseen generated roads."""
+def generated_worlds(tracks: int, difficulty: str, first_seed: int, appearance: str, **how: str) -> list[World]:
+    """Return unseen generated roads; `how` are further arguments of `WorldSource`."""
     if tracks < 1:
         raise DrivesimError(f"--tracks: expected 1 or more, got {tracks}.")
     seeds = range(first_seed, first_seed + tracks)
-    return WorldSource(seeds, difficulty, "test", appearance).all()
+    return WorldSource(seeds, difficulty, "test", appearance, **how).all()
 
 
-def worlds_of_files(paths: Sequence[Path], both_directions: bool, appearance: str) -> list[World]:
-    """Return the roads of track files, and of folders of them."""
+def worlds_of_files(paths: Sequence[Path], both_directions: bool, appearance: str, **how: str) -> list[World]:
+    """Return the roads of track files, and of folders of them; `how` are further arguments of `WorldSource`."""
     tracks: list[Track] = []
     for path in paths:
         files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
@@ -62,7 +62,7 @@ def worlds_of_files(paths: Sequence[Path], both_directions: bool, appearance: st
             tracks.append(read_track(file))
             if both_directions:
                 tracks.append(tracks[-1].reversed())
-    return WorldSource(tracks, appearance=appearance).all()
+    return WorldSource(tracks, appearance=appearance, **how).all()
 
 
 def _different_names(policies: Sequence[str]) -> list[str]:

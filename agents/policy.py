@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from agents.frame_driver import FrameDriver
 from agents.frame_history import Views
 from agents.models.devices import autocast, choose_device
-from agents.models.model_files import read_weights
+from agents.models.model_files import load_network
 from agents.models.networks import fold_batch_norm, network_of
 from agents.models.policy_config import PolicyConfig
 from agents.models.policy_files import read_config, write_policy
@@ -82,10 +82,9 @@ class Policy(FrameDriver):
         """
         folder = Path(folder)
         config, checksum = read_config(folder)
-        network = network_of(config)
         sizes = " and ".join(f"{camera.height} x {camera.width}" for camera in config.cameras)
         what = f"a {config.backbone} for {sizes} frames{f' and {config.past} past ones' if config.past else ''}"
-        read_weights(folder, checksum, network, what)
+        network = load_network(folder, checksum, lambda: network_of(config), what)
         policy = cls(config, network, device)
         policy.name = folder.resolve().name
         return policy

@@ -10,6 +10,7 @@ from typing import Any
 import drivesim
 from datasets.schema import LapInfo
 from drivesim.simulation import Rules
+from drivesim.weather import CLEAR
 from drivesim.world import World
 
 
@@ -35,6 +36,7 @@ def lap_info(world: World, rules: Rules, driver: str, seed: int | None = None, *
         drivesim_version=drivesim.__version__,
         commit=commit(),
         notes=notes,
+        weather=world.weather.to_dict() if world.weather != CLEAR else {},
     )
 
 

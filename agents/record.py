@@ -56,6 +56,13 @@ class Args:
     """Seed of the first track; the next laps take the next ones."""
     noise: float | None = None
     """Standard deviation of the noise on the steering; if left out 0.1 for the expert, none for human-like."""
+    randomize: str = "none"
+    """How the worlds look: none (colours and lines), looks (all that looks can have) or all (weather, and its grip,
+    besides). Training draws looks of its own: see agents.train."""
+    palette: str = "any"
+    """Of these looks: any, or train or test, which have no colour of ground or road in common."""
+    lane: str = "center"
+    """Where to drive: in the center, or in the right or left of two lanes."""
     vehicle: str = "car"
     """The car: car, car-dynamic or rc."""
     environment: str = "steer"
@@ -121,10 +128,11 @@ def main(args: Args) -> None:
 
 
 def _source(args: Args) -> WorldSource:
+    look = {"randomize": args.randomize, "palette": args.palette, "lane": args.lane}
     if args.track is None:
-        return WorldSource(range(args.first_seed, args.first_seed + args.laps), args.difficulty)
+        return WorldSource(range(args.first_seed, args.first_seed + args.laps), args.difficulty, **look)
     track = read_track(args.track)
-    return WorldSource([track.reversed() if lap % 2 else track for lap in range(args.laps)])
+    return WorldSource([track.reversed() if lap % 2 else track for lap in range(args.laps)], **look)
 
 
 def _write(folder: Path, driven: Drive, rules: Rules, args: Args, noise: float) -> int:

@@ -47,7 +47,7 @@ def validation_frames(config: PolicyConfig, count: int, seed: int = 0) -> tuple[
         poses = np.column_stack([columns[name][shown] for name in ("x", "y", "heading")])
         for renderer, frames, shape in zip(renderers, views, config.frame_shapes, strict=True):
             # A texture of a camera that looks ahead is large: the road's goes before the next is painted.
-            texture = renderer.texture(driven.world.track, driven.world.appearance)
+            texture = renderer.texture(driven.world.track, driven.world.appearance, driven.world.weather)
             frames.append(renderer.draw([texture] * len(poses), poses).copy().reshape(len(steps), *shape))
         speeds.append(columns["speed"][steps].astype(np.float32))
     return tuple(np.concatenate(frames) for frames in views), np.concatenate(speeds)

@@ -127,7 +127,17 @@ def make_frames(args: Args, material: Material, console: Console) -> Frames:
     if material.laps:
         shift = 0.4 * material.vehicle["width"] if args.shift is None else args.shift
         spread = Spread(lateral=shift, heading=args.turn)
-        variety = Variety(spread, args.mirror, args.looks, args.sizes, args.widths, args.recolor, args.balance)
+        variety = Variety(
+            spread=spread,
+            mirror=args.mirror,
+            looks=args.looks,
+            sizes=args.sizes,
+            widths=args.widths,
+            recolor=args.recolor,
+            balance=args.balance,
+            randomize=args.randomize,
+            palette=args.palette,
+        )
         options = (variety, args.threads, args.pedal, args.past, args.stride)
         sources.append(RenderedFrames(material.laps, cameras, *options))
     if material.split is not None:
@@ -224,7 +234,8 @@ def _validation(args: Args, material: Material, policy: Policy, console: Console
         for name, errors in held_out.baselines(material.split.learned).items():
             console.print(f"  {in_words(errors).removeprefix('mean absolute error of ')}: {name}")
         return held_out.judge
-    worlds = WorldSource(range(args.validation_tracks), "mixed", "validation").all()
+    tracks = range(args.validation_tracks)
+    worlds = WorldSource(tracks, "mixed", "validation", randomize=args.randomize, palette=args.palette).all()
     course = Course.made_for(policy.config, time_limit=args.validation_seconds, threads=args.threads)
 
     def drive(candidate: Policy) -> Driving:

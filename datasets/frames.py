@@ -7,14 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from datasets.lap_world import world_of
 from datasets.recolor import Turns, recolor
 from datasets.schema import Lap
 from datasets.views import Line, Spread, line_of
 from drivesim.appearance import Appearance
 from drivesim.camera import Camera
-from drivesim.errors import DrivesimError
+from drivesim.errors import DrivesimError, check_name
 from drivesim.geometry import Floats
+from drivesim.palette import PALETTES
 from drivesim.render import Renderer
+from drivesim.variety import RANDOMIZE, varied_look
+from drivesim.weather import CLEAR, Weather
 from drivesim.world import World
 
 # Textures are held for this many scenes: some 5 MB each from above, 80 MB in perspective.
@@ -44,6 +48,9 @@ class Variety:
         spread: Views from beside the line.
         mirror: Whether half of the samples are on mirrored roads.
         looks: Fewest looks that an epoch shows the laps in; 0 shows them as they were recorded.
+        randomize: What these looks are: `none` draws colours and lines, `looks` all that looks can have, `all` also a
+            weather.
+        palette: Of these looks: `any`, or `train` or `test`, which have no colour of ground or road in common.
         sizes: Roads are made up to this many times larger or smaller; 1 for as they are.
         widths: Roads are made up to this many times wider besides, and somewhat narrower; 1 for as they are.
         recolor: Share of the samples whose colours are turned at random: see `datasets.recolor`.
@@ -57,6 +64,18 @@ class Variety:
     widths: float = 2.2
     recolor: float = 0.5
     balance: float = 0.0
+    randomize: str = "none"
+    palette: str = "any"
+
+    def __post_init__(self) -> None:
+        """Refuse unknown names, and a choice of looks where there are none."""
+        check_name("randomize", self.randomize, RANDOMIZE)
+        check_name("palette", self.palette, PALETTES)
+        if not self.looks and (self.randomize, self.palette) != ("none", "any"):
+            raise DrivesimError(
+                f"randomize: with looks=0 the laps are seen as they were recorded, so randomize={self.randomize!r}, "
+                f"palette={self.palette!r} would change nothing. Give a number of looks, or leave both out."
+            )
 
 
 class RenderedFrames:
@@ -137,12 +156,12 @@ class RenderedFrames:
         held = _SCENES_FROM_ABOVE if looks_down else _SCENES_AHEAD
         groups = min(-(-len(scenes) // held), count)
         for number, chosen in enumerate(np.array_split(order, groups)):
-            group = [_Scene(line, World(line.track, look)) for line, look in (scenes[i] for i in chosen)]
+            group = [_Scene(line, World(line.track, *seen)) for line, *seen in (scenes[i] for i in chosen)]
             for _ in range(count * number // groups, count * (number + 1) // groups):
                 yield group
 
-    def _scenes(self, rng: np.random.Generator) -> Iterator[tuple[Line, Appearance]]:
-        """The roads and looks of an epoch: every lap at least once, short of `looks` several times."""
+    def _scenes(self, rng: np.random.Generator) -> Iterator[tuple[Line, Appearance, Weather]]:
+        """The roads, looks and weathers of an epoch: every lap at least once, short of `looks` several times."""
         fewest = max(self.variety.looks, 2 if self.variety.mirror else 1)
         rounds = -(-fewest // len(self._lines))
         # Half of the scenes, not each by chance: of a single lap all or none might be mirrored.
@@ -157,8 +176,18 @@ class RenderedFrames:
                 resized = self._line_of(lap, scale, width)
                 # A short lap made smaller may be over before there is a line to come back to.
                 line = resized if len(resized) else line
-            look = Appearance.random(rng) if self.variety.looks else Appearance.from_dict(lap.info.appearance)
-            yield (line.mirrored() if is_mirrored else line), look
+            yield (line.mirrored() if is_mirrored else line), *self._seen(lap, rng)
+
+    def _seen(self, lap: Lap, rng: np.random.Generator) -> tuple[Appearance, Weather]:
+        """The look and the weather that a lap is seen in."""
+        variety = self.variety
+        if not variety.looks:
+            world = world_of(lap)
+            return world.appearance, world.weather
+        if variety.randomize == "none":
+            return Appearance.random(rng, variety.palette), CLEAR
+        look = varied_look(rng, variety.palette)
+        return look, Weather.random(rng) if variety.randomize == "all" else CLEAR
 
     def _line_of(self, lap: Lap, scale: float = 1.0, width: float = 1.0) -> Line:
         return line_of(lap, self.variety.spread.lookahead, scale, width, self._past, self._stride)

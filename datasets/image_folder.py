@@ -8,13 +8,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.formats.picture_files import MAX_BYTES, read_bytes
 from datasets.labelled_images import ImageSets, LabelledImages
+from datasets.picture_size import declared_size_of_any
 from drivesim.errors import DrivesimError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
 
 # All pictures are held in memory; so many bytes are too many for a usual machine.
 _MOST_BYTES = 8 * 2**30
+
+# Pixels of a picture: more than those of usual cameras.
+_MOST_PIXELS = 2**25
 
 _LAYOUT = "Expected pictures in FOLDER/train/CLASS, and in FOLDER/val and FOLDER/test likewise where there are such"
 
@@ -114,11 +119,14 @@ def _read(
 def _read_image(path: Path) -> NDArray[np.uint8] | None:
     """Read a picture (H, W, 3) RGB; None where it can't be."""
     try:
-        data = np.fromfile(path, np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    except (OSError, cv2.error):
+        data = read_bytes(path, MAX_BYTES)
+        height, width = declared_size_of_any(data) or (0, 0)
+        if not 0 < height * width <= _MOST_PIXELS:
+            return None
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except (ValueError, cv2.error):
         return None
-    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), np.uint8)
 
 
 def _cover(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

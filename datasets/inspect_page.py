@@ -13,16 +13,15 @@ import cv2
 import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
+from datasets.lap_world import world_of
 from datasets.schema import Lap
 from datasets.statistics import Histogram, Statistics
-from drivesim.appearance import Appearance
 from drivesim.camera import CAMERAS
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats
 from drivesim.render import Renderer
 from drivesim.track import Track
 from drivesim.vehicle import get_vehicle
-from drivesim.world import World
 
 # The driven line's colours, and how far from the centreline each begins, metres.
 COLORS = ("#2a78d6", "#1baf7a", "#eda100", "#eb6834", "#e34948")
@@ -134,7 +133,7 @@ def frames(laps: Sequence[Lap]) -> list[dict[str, str]]:
         lap = laps[index]
         step = (len(lap) - 1) * (place + 1) // (len(shown) + 1)
         try:
-            world = World(lap.track, Appearance.from_dict(lap.info.appearance))
+            world = world_of(lap)
             renderer = Renderer(CAMERAS["topdown"], get_vehicle(lap.info.vehicle))
         except DrivesimError:  # of another program: there is nothing to draw it with
             continue

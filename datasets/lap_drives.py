@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from datasets.formats.drive import SIDES, Pictures, Side, StoredDrive
+from datasets.lap_world import world_of
 from datasets.schema import Lap
-from drivesim.appearance import Appearance
 from drivesim.camera import CAMERAS, Camera
 from drivesim.render import Renderer
 from drivesim.texture import GroundTexture
@@ -33,7 +33,7 @@ class LapPainter:
         if lap is not self._lap or self._renderer is None:
             self._texture = None
             self._renderer = Renderer(self.camera, get_vehicle(lap.info.vehicle), self._threads)
-            self._texture = self._renderer.texture(lap.track, Appearance.from_dict(lap.info.appearance))
+            self._texture = world_of(lap).texture(self._renderer)
             self._lap = lap
         assert self._texture is not None
         return self._renderer.draw([self._texture] * len(steps), lap.poses[steps])

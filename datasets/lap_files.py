@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datasets.arrow_message import is_compressed
 from datasets.schema import DTYPES, LAP_SCHEMA, MAX_STEPS, Lap
 from drivesim.errors import DrivesimError
 from drivesim.whole_file import whole_file
@@ -28,6 +29,9 @@ _PARQUET: dict[str, Any] = {
     "store_schema": False,  # it would hold the metadata, and with them the track, a second time
     "write_page_checksum": True,
 }
+# Bytes of a step in memory; and of dictionaries and headers of pages, as an allowance.
+_ROW, _PAGES = sum(dtype.itemsize for dtype in DTYPES.values()), 2**20
+
 RECORD_SOME = "Record some: python -m agents.record --laps 40 --out"
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError, pa.ArrowException)
 
@@ -68,6 +72,8 @@ def read_lap(path: Path | str) -> Lap:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if file.metadata.num_rows > MAX_STEPS:
                 raise ValueError(f"it declares {file.metadata.num_rows} steps, expected at most {MAX_STEPS}")
+            if (size := _declared_bytes(file.metadata)) > _PAGES + 2 * _ROW * file.metadata.num_rows:
+                raise ValueError(f"its {file.metadata.num_rows} steps declare {size} bytes, which is too many")
             return Lap.from_table(file.read(list(DTYPES), use_threads=False), path.stem)
     except _UNREADABLE as error:
         raise DrivesimError(
@@ -137,6 +143,7 @@ def _read_stream(path: Path) -> tuple[pa.Table, str, bool]:
     try:
         while True:
             end = source.tell()
+            _check_message(source)
             batch, notes = reader.read_next_batch_with_custom_metadata()
             batch.validate(full=True)
             if int(notes[b"crc32"]) != _checksum(batch, notes[b"marks"]):
@@ -156,6 +163,26 @@ def _read_stream(path: Path) -> tuple[pa.Table, str, bool]:
             mark[start:stop] |= flags
         table = table.set_column(table.column_names.index("mark"), LAP_SCHEMA.field("mark"), [mark])
     return table, path.stem, complete
+
+
+def _check_message(source: pa.BufferReader) -> None:
+    """Refuse a batch that would take more memory than its file; at the end of the stream nothing is said."""
+    here = source.tell()
+    try:
+        message = pa.ipc.read_message(source)
+    except EOFError:
+        return
+    finally:
+        source.seek(here)
+    if is_compressed(message):
+        raise ValueError("its batches are compressed, and those of a LapWriter are not")
+
+
+def _declared_bytes(metadata: pq.FileMetaData) -> int:
+    """Return how many bytes the columns of a lap have before they are compressed, as the file says."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    columns = [group.column(at) for group in groups for at in range(group.num_columns)]
+    return sum(column.total_uncompressed_size for column in columns if column.path_in_schema in DTYPES)
 
 
 def _checksum(batch: pa.RecordBatch, marks: bytes) -> int:

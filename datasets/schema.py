@@ -7,7 +7,7 @@ A file holds one lap: the columns of `LAP_SCHEMA`, and `LapInfo` in the metadata
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -19,8 +19,9 @@ from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats
 from drivesim.track import MAX_SPACING, Track
 
-# Version 2 added the policy's own actions and `MARK_POLICY`; laps of version 1 are read, without either.
-FORMAT_VERSION = 2
+# Version 2 added the policy's own actions and `MARK_POLICY`, version 3 the weather, and more to a look. Laps of earlier
+# versions are read, without any of it, and look as they ever did.
+FORMAT_VERSION = 3
 
 MARK_BAD = 1  # a bit of `mark`: not to be learned from, as it was rewound or came before a crash
 MARK_CORRECTION = 2  # a bit of `mark`: a person took over from a policy
@@ -54,7 +55,7 @@ LAP_SCHEMA = pa.schema(
         ("mark", pa.uint8(), "bits", "MARK_BAD, MARK_CORRECTION, MARK_POLICY"),
     )
 )
-DTYPES: dict[str, np.dtype] = {field.name: np.dtype(field.type.to_pandas_dtype()) for field in LAP_SCHEMA}
+DTYPES: dict[str, np.dtype] = {each.name: np.dtype(each.type.to_pandas_dtype()) for each in LAP_SCHEMA}
 ACTIONS = ("steering", "pedal")
 LABELS = ("steering_label", "pedal_label")
 POLICY_ACTIONS = ("policy_steering", "policy_pedal")  # may be left out: most laps have none
@@ -79,6 +80,7 @@ class LapInfo:
         environment: Id of the environment.
         drivesim_version, commit: Of the program that recorded; empty where unknown.
         notes: Anything else, plain JSON.
+        weather: Over the world, plain JSON; empty for clear.
     """
 
     track_name: str
@@ -92,17 +94,18 @@ class LapInfo:
     drivesim_version: str
     commit: str
     notes: dict[str, Any]
+    weather: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check every field and own it: read-only points, plain JSON."""
         faults = []
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             try:
-                value = _check_points(value) if field.type is Floats else _check_plain(value, field.type)
-                object.__setattr__(self, field.name, value)
+                value = _check_points(value) if each.type is Floats else _check_plain(value, each.type)
+                object.__setattr__(self, each.name, value)
             except (TypeError, ValueError, RecursionError) as error:
-                faults.append(f"{field.name}: {error}")
+                faults.append(f"{each.name}: {error}")
         if faults:
             raise DrivesimError("LapInfo: " + "; ".join(faults))
 
@@ -138,7 +141,8 @@ class LapInfo:
             plain = dict(json.loads(metadata.get(_INFO_KEY, b"{}")))
             points = base64.b64decode(metadata.get(_POINTS_KEY, b""), validate=True)
             plain["track_points"] = np.frombuffer(points, "<f8").reshape(-1, 4)
-            names = [field.name for field in fields(cls)]
+            plain.setdefault("weather", {})
+            names = [each.name for each in fields(cls)]
             if not set(names) <= set(plain):
                 raise DrivesimError(f"its metadata lack {', '.join(name for name in names if name not in plain)}")
             info = cls(**{name: plain[name] for name in names})

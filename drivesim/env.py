@@ -180,7 +180,7 @@ class DriveEnv(gymnasium.Env):
     def _enter(self, world: World) -> None:
         if getattr(self, "_world", None) is not world:
             self._world = world
-            self._road = road_of_one(world.track)
+            self._road = road_of_one(world.track, world.weather.grip)
 
     def _observe(self) -> Any:
         if not self._renderers:

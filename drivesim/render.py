@@ -2,7 +2,7 @@
 
 The frame contract: a frame is the ground texture sampled bilinearly at each pixel's place on the ground, from the mip
 level of the pixel's row; far ahead, the mean of several such samples; rows that show no ground are sky; then the car is
-drawn. uint8 RGB, height x width x 3.
+drawn, and weather is laid over it (see `drivesim.veil`). uint8 RGB, height x width x 3.
 """
 
 import sys
@@ -24,7 +24,9 @@ from drivesim.sprite import car_sprite
 from drivesim.texture import GroundTexture, Page
 from drivesim.track import Track
 from drivesim.vehicle import VehicleParams
+from drivesim.veil import draw_veils, veil_of
 from drivesim.warp import fits, warp_affine
+from drivesim.weather import Weather
 
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
@@ -86,11 +88,11 @@ class Renderer:
         # The caller's thread draws too.
         self._pool = ThreadPoolExecutor(threads - 1, "drivesim-render") if threads > 1 else None
 
-    def texture(self, track: Track, appearance: Appearance) -> GroundTexture:
-        """Paint the ground for this camera."""
-        return GroundTexture(
-            track, appearance, self.camera.resolution, self._levels, self.camera.view_distance + track.width_left.max()
-        )
+    def texture(self, track: Track, appearance: Appearance, weather: Weather | None = None) -> GroundTexture:
+        """Paint the ground for this camera, to be seen through a weather; None is clear."""
+        margin = self.camera.view_distance + track.width_left.max()
+        veil = None if weather is None else veil_of(weather, self.camera, appearance)
+        return GroundTexture(track, appearance, self.camera.resolution, self._levels, margin, veil)
 
     def draw(self, textures: Sequence[GroundTexture], poses: Floats) -> Image:
         """Draw one frame a car.
@@ -150,6 +152,9 @@ class Renderer:
         else:
             self._draw_ahead(frames, pages, poses)
             self._draw_sky(frames, textures)
+        veils = [texture.veil for texture in textures]
+        if any(veils):
+            draw_veils(frames, veils, poses, self.camera)
 
     def _draw_down(self, frames: Image, pages: list[Page], poses: Floats) -> None:
         (band,) = self.bands

@@ -23,6 +23,7 @@ class Road(NamedTuple):
         count: Number of the track's rows.
         spacing: Metres between rows.
         length: Of the track, metres.
+        grip: What the weather leaves of the friction between tyre and road, up to 1.
     """
 
     table: Any
@@ -30,6 +31,7 @@ class Road(NamedTuple):
     count: Any
     spacing: Any
     length: Any
+    grip: Any = 1.0
 
 
 def track_rows(track: Track) -> Floats:
@@ -48,10 +50,10 @@ def track_rows(track: Track) -> Floats:
     )
 
 
-def road_of_one(track: Track) -> Road:
+def road_of_one(track: Track, grip: float = 1.0) -> Road:
     """Return the road for one car."""
     rows = [tuple(row) for row in track_rows(track).tolist()]
-    return Road(rows, 0, len(rows), track.spacing, track.length)
+    return Road(rows, 0, len(rows), track.spacing, track.length, grip)
 
 
 class RoadTable:
@@ -71,10 +73,12 @@ class RoadTable:
             np.ones(cars, np.int64),
             np.ones(cars),
             np.ones(cars),
+            np.ones(cars),
         )
 
-    def assign(self, car: int, track: Track) -> None:
-        """Put a car on a track."""
+    def assign(self, car: int, track: Track, grip: float = 1.0) -> None:
+        """Put a car on a track, where the weather leaves so much of the friction."""
+        self.road.grip[car] = grip
         self._tracks[car] = track
         if track not in self._slots:
             self._add(track)

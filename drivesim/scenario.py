@@ -11,6 +11,7 @@ from drivesim.camera import Camera, get_camera
 from drivesim.errors import DrivesimError, check_name
 from drivesim.simulation import Rules
 from drivesim.vehicle import VehicleParams, get_vehicle
+from drivesim.weather import Weather
 from drivesim.world import TrackChoices, WorldSource
 
 STARTS = ("line", "random")
@@ -27,6 +28,10 @@ class Scenario:
         difficulty: Of generated tracks: `easy`, `medium`, `hard` or `mixed`.
         split: `train`, `test` or `validation`: disjoint families of generated tracks.
         appearance: `random`, a preset's name, or an `Appearance`.
+        weather: `random`, a preset's name, or a `Weather`.
+        randomize: `none`; `looks` draws every episode's look from all that looks can have; `all` its weather too.
+        palette: Of looks that are drawn: `any`, or `train` or `test`, which have no colour of ground or road in common.
+        lane: `center`, or the `right` or `left` of two lanes, whose middle is then what drivers and metrics go by.
         camera: A preset's name (`topdown`, `front`, `left`, `right`), a `Camera`, a list of these for several at once,
             or None for a vector of the road's state instead of frames.
         vehicle: A preset's name (`car`, `car-dynamic`, `rc`) or `VehicleParams`.
@@ -46,6 +51,10 @@ class Scenario:
     difficulty: str = "medium"
     split: str = "train"
     appearance: str | Appearance = "random"
+    weather: str | Weather = "clear"
+    randomize: str = "none"
+    palette: str = "any"
+    lane: str = "center"
     camera: str | Camera | Sequence[str | Camera] | None = "topdown"
     vehicle: str | VehicleParams = "car"
     control_hz: float = 20.0
@@ -97,7 +106,16 @@ class Scenario:
 
     def world_source(self) -> WorldSource:
         """Return the source of the episodes' worlds."""
-        return WorldSource(self.track, self.difficulty, self.split, self.appearance)
+        return WorldSource(
+            self.track,
+            self.difficulty,
+            self.split,
+            self.appearance,
+            self.weather,
+            self.randomize,
+            self.palette,
+            self.lane,
+        )
 
     def start_values(
         self, length: float, rng: np.random.Generator, options: dict[str, Any]

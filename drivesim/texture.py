@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 
 from drivesim.appearance import Appearance
-from drivesim.painting import CELL, Image, Window, paint
+from drivesim.ground_window import CELL, Window
+from drivesim.painting import Image, paint
 from drivesim.track import Track
+from drivesim.veil import Veil
 from drivesim.warp import Source, source_of
 
 PAGE_PIXELS = 2048
@@ -55,6 +57,7 @@ class GroundTexture:
         cell: Width and height of the part of a page that its cars are in, the rest being margin: (2,) int, pixels.
         low: Of the first page's part, its lower left corner from the world's origin: (2,) int, pixels.
         only_page: The page of a ground that has one.
+        veil: The weather that its frames are seen through; None for none.
 
     Args:
         track: The road.
@@ -62,10 +65,19 @@ class GroundTexture:
         resolution: Metres a pixel of the finest level.
         levels: Number of mip levels.
         margin: How far beyond the road's bounding box a camera may see, metres; also the overlap of pages.
+        veil: The weather that its frames are seen through; None for none.
     """
 
-    def __init__(self, track: Track, appearance: Appearance, resolution: float, levels: int, margin: float) -> None:
-        self.track, self.appearance = track, appearance
+    def __init__(
+        self,
+        track: Track,
+        appearance: Appearance,
+        resolution: float,
+        levels: int,
+        margin: float,
+        veil: Veil | None = None,
+    ) -> None:
+        self.track, self.appearance, self.veil = track, appearance, veil
         self.resolution, self.level_count = resolution, levels
         # Pages meet pixel on pixel in every mip level, and hold whole cells of painting.
         step = max(CELL, 2 ** (levels - 1))

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
+from drivesim.errors import check_name
 from drivesim.geometry import Floats, wrap_angle
 
 # Samples lie this far apart at most: between two of them an arc of radius 10 m is met to a tenth of a millimetre.
@@ -19,6 +20,11 @@ MAX_SPACING = 0.35
 
 # The inner edge of a bend tighter than the road is wide stops short of the bend's centre by this factor.
 INNER_EDGE_LIMIT = 0.9
+
+LANES = ("center", "right", "left")
+
+# A lane's centreline is told by points this far apart, metres.
+_LANE_SPACING = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +150,20 @@ class Track:
         points = np.roll(self.points[::-1], 1, axis=0)[:, [0, 1, 3, 2]]
         name = self.name.removesuffix("-reversed") if self.name.endswith("-reversed") else f"{self.name}-reversed"
         return Track.from_points(points, name)
+
+    def lane(self, side: str) -> "Track":
+        """Return the same road with the middle of one of its two lanes as the centreline: `right` or `left`.
+
+        The road's edges stay where they are. `center` returns the track itself.
+        """
+        if check_name("lane", side, LANES) == "center":
+            return self
+        step = max(round(_LANE_SPACING / self.spacing), 1)
+        at = np.arange(0, len(self.centerline) - step // 2, step)
+        left, right = self.width_left[at], self.width_right[at]
+        aside = (left - right) / 2 + (left + right) / 4 * (1 if side == "left" else -1)
+        points = np.column_stack([self.position(at * self.spacing, aside), left - aside, right + aside])
+        return Track.from_points(points, f"{self.name}-{side}")
 
     def _nearest_sample(self, s: Floats) -> tuple[np.ndarray, Floats]:
         nearest = np.rint(s / self.spacing)

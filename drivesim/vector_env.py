@@ -269,7 +269,7 @@ class DriveVectorEnv(VectorEnv):
     def _enter(self, car: int, world: World) -> None:
         """Put a car into a world."""
         self._worlds[car] = world
-        self._roads.assign(car, world.track)
+        self._roads.assign(car, world.track, world.weather.grip)
         for renderer, textures in zip(self._renderers, self._textures, strict=True):
             textures[car] = world.texture(renderer)
 

@@ -145,6 +145,7 @@ def step_vehicle(
     xp: Namespace,
     substeps: int = 1,
     wind: float = 0.0,
+    grip: Any = 1.0,
 ) -> VehicleState:
     """Advance cars by `substeps` steps of `dt` seconds under one action.
 
@@ -157,18 +158,27 @@ def step_vehicle(
         xp: The namespace of the state's fields.
         substeps: Number of steps.
         wind: What a steady wind that blows east accelerates a car with slip by, across its axis, m/s^2.
+        grip: What the weather leaves of the friction between tyre and road, up to 1.
     """
+    friction = params.friction * grip
     target = -steering * params.max_steering_angle
-    limit = params.friction * GRAVITY
+    limit = friction * GRAVITY
     drive = xp.where(pedal > 0.0, pedal * params.max_acceleration, pedal * params.max_braking)
     drive = xp.clip(drive, -limit, limit)
     for _ in range(substeps):
-        state = _substep(state, target, drive, params, dt, xp, wind)
+        state = _substep(state, target, drive, params, dt, xp, wind, friction)
     return state
 
 
 def _substep(
-    state: VehicleState, target: Any, drive: Any, params: VehicleParams, dt: float, xp: Namespace, wind: float
+    state: VehicleState,
+    target: Any,
+    drive: Any,
+    params: VehicleParams,
+    dt: float,
+    xp: Namespace,
+    wind: float,
+    friction: Any,
 ) -> VehicleState:
     """Advance by `dt`, steering towards the angle `target` and pushed by `drive` m/s^2."""
     angle = _steer(state.steering_angle, target, params, dt, xp)
@@ -177,7 +187,7 @@ def _substep(
     yaw_rate = speed * xp.tan(angle) * (1.0 / params.wheelbase)
     lateral_velocity = yaw_rate * params.cg_to_rear
     if params.model == "dynamic":
-        slipping_lateral, slipping_yaw = _slip(state, angle, acceleration, params, dt, xp, wind)
+        slipping_lateral, slipping_yaw = _slip(state, angle, acceleration, params, dt, xp, wind, friction)
         weight = xp.clip((speed - _BLEND_FROM) / (_BLEND_TO - _BLEND_FROM), 0.0, 1.0)
         lateral_velocity = lateral_velocity + weight * (slipping_lateral - lateral_velocity)
         yaw_rate = yaw_rate + weight * (slipping_yaw - yaw_rate)
@@ -201,7 +211,14 @@ def _steer(angle: Any, target: Any, params: VehicleParams, dt: float, xp: Namesp
 
 
 def _slip(
-    state: VehicleState, angle: Any, acceleration: Any, params: VehicleParams, dt: float, xp: Namespace, wind: float
+    state: VehicleState,
+    angle: Any,
+    acceleration: Any,
+    params: VehicleParams,
+    dt: float,
+    xp: Namespace,
+    wind: float,
+    friction: Any,
 ) -> tuple[Any, Any]:
     """Lateral velocity and yaw rate after `dt` of tyre forces."""
     speed = xp.maximum(state.speed, _BLEND_FROM)
@@ -209,8 +226,8 @@ def _slip(
     slip_front = xp.atan((lateral + params.cg_to_front * yaw_rate) / speed) - angle
     slip_rear = xp.atan((lateral - params.cg_to_rear * yaw_rate) / speed)
     # Friction ellipse: what braking or driving takes from the tyres is not there for cornering.
-    used = xp.clip(acceleration / (params.friction * GRAVITY), -0.95, 0.95)
-    grip = params.friction * params.mass * GRAVITY * xp.sqrt(1.0 - used * used)
+    used = xp.clip(acceleration / (friction * GRAVITY), -0.95, 0.95)
+    grip = friction * params.mass * GRAVITY * xp.sqrt(1.0 - used * used)
     grip_front = grip * (params.cg_to_rear / params.wheelbase)
     grip_rear = grip * (params.cg_to_front / params.wheelbase)
     force_front = -grip_front * xp.tanh(params.cornering_stiffness_front * slip_front / grip_front)

@@ -1,7 +1,7 @@
-"""World: a track in a look, and the source that episodes draw worlds from."""
+"""World: a track in a look and a weather, and the source that episodes draw worlds from."""
 
 from collections.abc import Iterable, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -11,11 +11,14 @@ import numpy as np
 from drivesim.appearance import PRESETS, Appearance
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError, check_name
+from drivesim.palette import PALETTES
 from drivesim.render import Renderer
 from drivesim.texture import GroundTexture
-from drivesim.track import Track
+from drivesim.track import LANES, Track
 from drivesim.track_files import read_track
 from drivesim.track_generation import DIFFICULTIES, SPLITS, generate_track
+from drivesim.variety import RANDOMIZE, varied_look
+from drivesim.weather import CLEAR, WEATHERS, Weather
 
 TrackChoice = int | str | Path | Track
 TrackChoices = None | TrackChoice | Sequence[TrackChoice] | range
@@ -23,26 +26,28 @@ TrackChoices = None | TrackChoice | Sequence[TrackChoice] | range
 # A source keeps the worlds of at most this many tracks; of more, only those in use.
 _KEPT_WORLDS = 64
 
-_LOOK_KEY = 0x100C
+_LOOK_KEY, _WEATHER_KEY = 0x100C, 0x3EA7
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """A track in a look.
+    """A track in a look and a weather.
 
     Attributes:
         track: The road.
         appearance: Its look.
+        weather: Over it.
     """
 
     track: Track
     appearance: Appearance
+    weather: Weather = CLEAR
     _textures: dict[Camera, GroundTexture] = field(default_factory=dict, repr=False)
 
     def texture(self, renderer: Renderer) -> GroundTexture:
         """Return the ground for a renderer's camera; cars in the same world share it."""
         if renderer.camera not in self._textures:
-            self._textures[renderer.camera] = renderer.texture(self.track, self.appearance)
+            self._textures[renderer.camera] = renderer.texture(self.track, self.appearance, self.weather)
         return self._textures[renderer.camera]
 
 
@@ -55,6 +60,11 @@ class WorldSource:
         split: `train`, `test` or `validation`: disjoint families of generated tracks.
         appearance: `random` (the look belongs to the track's seed; a file's is drawn anew each time), a preset's
             name, or an `Appearance`.
+        weather: `random` (as of `appearance`), a preset's name, or a `Weather`.
+        randomize: `none`; `looks` draws a look from all that looks can have, anew for every episode; `all` a weather
+            besides.
+        palette: Of looks that are drawn: `any`, or `train` or `test`, which have no colour of ground or road in common.
+        lane: `center`, or the `right` or `left` of two lanes: its middle becomes the centreline.
     """
 
     def __init__(
@@ -63,13 +73,27 @@ class WorldSource:
         difficulty: str = "medium",
         split: str = "train",
         appearance: str | Appearance = "random",
+        weather: str | Weather = "clear",
+        randomize: str = "none",
+        palette: str = "any",
+        lane: str = "center",
     ) -> None:
         check_name("difficulty", difficulty, [*DIFFICULTIES, "mixed"])
         check_name("split", split, SPLITS)
         if isinstance(appearance, str):
             check_name("appearance", appearance, ["random", *PRESETS])
+        if isinstance(weather, str):
+            check_name("weather", weather, ["random", *WEATHERS])
+        check_name("randomize", randomize, RANDOMIZE)
+        check_name("palette", palette, PALETTES)
+        check_name("lane", lane, LANES)
+        if randomize != "none" and appearance != "random":
+            raise DrivesimError(f"randomize: {randomize!r} draws every look; leave out appearance={appearance!r}.")
+        if randomize == "all" and weather not in ("clear", CLEAR):
+            raise DrivesimError(f"randomize: 'all' draws every weather; leave out weather={weather!r}.")
         self._difficulties = list(DIFFICULTIES) if difficulty == "mixed" else [difficulty]
-        self._split, self._appearance = split, appearance
+        self._split, self._appearance, self._weather = split, appearance, weather
+        self._randomize, self._palette, self._lane = randomize, palette, lane
         self._choices = None if track is None else [_resolve(choice) for choice in _as_list(track)]
         if self._choices is not None and not self._choices:
             raise DrivesimError("track: expected at least one track, got an empty list. Leave track out for any seed.")
@@ -96,26 +120,44 @@ class WorldSource:
         ]
 
     def _world(self, choice: int | Track, difficulty: str, look_seed: int) -> World:
-        if isinstance(choice, Track):
-            key: tuple[Any, ...] = (choice,) if self._appearance != "random" else (choice, look_seed)
-            random_key = [_LOOK_KEY, look_seed]
-        else:
-            key = (choice, difficulty)
+        key: tuple[Any, ...] = (choice,) if isinstance(choice, Track) else (choice, difficulty)
+        random_key = [_LOOK_KEY, look_seed]
+        if not isinstance(choice, Track):
             random_key = [_LOOK_KEY, SPLITS.index(self._split), DIFFICULTIES[difficulty].index, choice]
+        is_drawn = "random" in (self._appearance, self._weather)
+        is_new = self._randomize != "none" or (isinstance(choice, Track) and is_drawn)
         world = self._worlds.get(key)
-        if world is None:
-            track = choice if isinstance(choice, Track) else generate_track(choice, difficulty, self._split)
-            world = World(track, self._look(random_key))
-            if not (isinstance(choice, Track) and self._appearance == "random"):
-                self._worlds[key] = world
+        if world is None or is_new:
+            if world is not None:
+                track = world.track
+            else:
+                track = choice if isinstance(choice, Track) else generate_track(choice, difficulty, self._split)
+                track = track.lane(self._lane)
+            if self._randomize != "none":
+                random_key.append(look_seed)
+            world = World(track, self._look(random_key), self._weather_of(random_key))
+            # Of worlds that are made anew each time, the last one keeps its track.
+            self._worlds[key] = world
         return world
 
     def _look(self, random_key: list[int]) -> Appearance:
-        if isinstance(self._appearance, Appearance):
-            return self._appearance
-        if self._appearance == "random":
-            return Appearance.random(np.random.default_rng(random_key))
-        return Appearance.preset(self._appearance)
+        rng = np.random.default_rng(random_key)
+        if self._randomize != "none":
+            look = varied_look(rng, self._palette)
+        elif isinstance(self._appearance, Appearance):
+            look = self._appearance
+        elif self._appearance == "random":
+            look = Appearance.random(rng, self._palette)
+        else:
+            look = Appearance.preset(self._appearance)
+        return look if self._lane == "center" else replace(look, center_line_place="middle")
+
+    def _weather_of(self, random_key: list[int]) -> Weather:
+        if isinstance(self._weather, Weather):
+            return self._weather
+        if self._randomize == "all" or self._weather == "random":
+            return Weather.random(np.random.default_rng([*random_key, _WEATHER_KEY]))
+        return Weather.preset(self._weather)
 
 
 def _as_list(track: TrackChoice | Iterable[TrackChoice]) -> list[TrackChoice]:

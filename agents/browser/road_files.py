@@ -8,7 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from drivesim.painting import CELL, Window, paint
+from drivesim.ground_window import CELL, Window
+from drivesim.painting import paint
 from drivesim.render import Band, Renderer
 from drivesim.road_table import track_rows
 from drivesim.sprite import Sprite

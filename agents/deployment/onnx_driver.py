@@ -13,6 +13,9 @@ from drivesim.errors import DrivesimError
 # Frames to a pass of the network, as a policy's.
 _CHUNK = 128
 
+# Of a message of protobuf, which an ONNX file is.
+_MOST_BYTES = 2**31
+
 
 class OnnxDriver(FrameDriver):
     """A driver that is an exported network, computed on a CPU.
@@ -71,12 +74,17 @@ def _session(path: Path, threads: int | None) -> Any:
     except ImportError as error:
         raise DrivesimError("policy: an .onnx file is driven by onnxruntime: pip install -e .[onnx]") from error
     check_is_file(path)
+    if path.stat().st_size > _MOST_BYTES:
+        raise DrivesimError(
+            f"policy: {path} has more than {_MOST_BYTES:,} bytes, which no ONNX file has. Export it anew."
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # What it says of its own accord is no user's matter.
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        # Of a file by its path onnxruntime reads other files, too, if it names them as its weights.
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no class of their own.
         reason = (str(error).splitlines() or ["empty"])[0][:160]
         raise DrivesimError(f"policy: {path} can't be read as ONNX ({reason}). Export or copy it anew.") from error

@@ -72,6 +72,11 @@ class Args:
     """Show half of the samples on mirrored roads."""
     looks: int = Variety.looks
     """Fewest looks that an epoch shows the laps in; 0 for the recorded ones alone."""
+    randomize: str = Variety.randomize
+    """What these looks are: none (colours and lines), looks (all that looks can have) or all (weather besides); the
+    validation tracks are driven in such looks too."""
+    palette: str = Variety.palette
+    """Of these looks: any, or train, which has no colour of ground or road in common with test."""
     sizes: float = Variety.sizes
     """Show the roads up to this many times larger or smaller; 1 for as they are."""
     widths: float = Variety.widths
@@ -130,6 +135,8 @@ def check(args: Args) -> None:
             raise DrivesimError(f"{_option(name)}: expected {least} to {most}, got {getattr(args, name)}.")
     if len(set(args.camera)) < len(args.camera):
         raise DrivesimError(f"--camera: expected cameras, each once, got {' '.join(args.camera)}.")
+    # The dataclass refuses its own values: its arguments are named as the options are.
+    Variety(looks=args.looks, randomize=args.randomize, palette=args.palette)
     for name in ("sizes", "widths"):
         if not 1 <= getattr(args, name) <= 4:
             raise DrivesimError(f"{_option(name)}: expected a number from 1 to 4, got {getattr(args, name)}.")

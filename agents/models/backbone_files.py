@@ -8,7 +8,7 @@ from torch import nn
 
 import drivesim
 from agents.models.backbones import build_backbone, check_backbone
-from agents.models.model_files import CONFIG, UNREADABLE, missing_files, read_values, read_weights, write_model
+from agents.models.model_files import CONFIG, UNREADABLE, load_network, missing_files, read_values, write_model
 from agents.models.networks import BackboneNetwork
 from drivesim.errors import DrivesimError
 
@@ -133,7 +133,8 @@ def load_features(folder: Path, features: nn.Module) -> None:
         DrivesimError: If they are of another network, cut off or changed.
     """
     config, checksum = read_backbone(folder)
-    network = config.build()
+    what = f"a {config.name} that tells {len(config.classes)} classes apart"
+    network = load_network(folder, checksum, config.build, what, "--pretrained")
     expected = [tuple(network.mean.flatten().tolist()), tuple(network.std.flatten().tolist())]
     for ours, theirs in zip(expected, (config.mean, config.std), strict=True):
         if max(abs(a - b) for a, b in zip(ours, theirs, strict=True)) > 1e-6:
@@ -141,8 +142,6 @@ def load_features(folder: Path, features: nn.Module) -> None:
                 f"--pretrained: {folder} was made with frames normalised by {theirs}; {config.name} normalises by "
                 f"{ours} here. Train it again with this version."
             )
-    what = f"a {config.name} that tells {len(config.classes)} classes apart"
-    read_weights(folder, checksum, network, what, "--pretrained")
     features.load_state_dict(network.features.state_dict())
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 import drivesim
 from datasets.frame_fit import FrameFit
 from datasets.schema import ACTIONS
@@ -17,6 +19,9 @@ FIXED, BY_FRAME = "fixed", "frame"
 
 # Past frames that a policy may take, and control steps from one to the next.
 MOST_PAST, LONGEST_STRIDE = 15, 100
+
+# Pixels of all the frames of a sample: two megapixels twice, where `front` has 13,200. More is a mistake, or malice.
+MOST_PIXELS = 2**22
 
 
 @dataclass(frozen=True)
@@ -104,5 +109,9 @@ class PolicyConfig:
             value = getattr(self, name)
             if not (isinstance(value, int) and least <= value <= most):
                 faults.append(f"{name}: expected {least} to {most}, got {value!r}.")
+        if not faults and (pixels := sum(int(np.prod(shape[:-1])) for shape in self.frame_shapes)) > MOST_PIXELS:
+            faults.append(
+                f"cameras: expected at most {MOST_PIXELS:,} pixels a sample, past frames too, got {pixels:,}."
+            )
         if faults:
             raise DrivesimError("policy: " + " ".join(faults))

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from datasets.lap_world import world_of
 from datasets.schema import MARK_BAD, MARK_CORRECTION, MARK_POLICY, Lap
-from drivesim.appearance import Appearance
 from drivesim.camera import Camera
 from drivesim.cockpit.controls import Demand
 from drivesim.cockpit.readings import Driven, Readings
@@ -13,7 +13,6 @@ from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats, between_poses
 from drivesim.render import Renderer
 from drivesim.vehicle import VehicleParams, get_vehicle
-from drivesim.world import World
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -106,7 +105,7 @@ class Replay:
         self._number = (self._number + 1) % len(self._laps)
         self.lap, self.at = self._laps[self._number], 0.0
         info = self.lap.info
-        self.world = World(self.lap.track, Appearance.from_dict(info.appearance))
+        self.world = world_of(self.lap)
         self.vehicle: VehicleParams = get_vehicle(info.vehicle)
         self._renderer = Renderer(self._camera, self.vehicle)
         self._ground = self.world.texture(self._renderer)

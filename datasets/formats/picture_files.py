@@ -1,6 +1,5 @@
 """Picture files: JPEG and PNG from strangers, checked before they are decoded."""
 
-import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,13 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from datasets.picture_size import PNG, declared_size
 from drivesim.camera import MAX_PIXELS
 from drivesim.errors import DrivesimError
 
 MAX_BYTES = 2**26
-_PNG = b"\x89PNG\r\n\x1a\n"
-# Start-of-frame markers of JPEG; 0xC4, 0xC8 and 0xCC are other things.
-_JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 class PictureFiles:
@@ -62,7 +59,7 @@ def decode_picture(data: bytes) -> np.ndarray:
     if min(size) < 1 or max(size) > MAX_PIXELS:
         raise ValueError(f"the picture declares more than {MAX_PIXELS} pixels a side, or none")
     # Decoders fill the missing end of a picture with grey.
-    if (b"IEND" if data.startswith(_PNG) else b"\xff\xd9") not in data[-4096:]:
+    if (b"IEND" if data.startswith(PNG) else b"\xff\xd9") not in data[-4096:]:
         raise ValueError("the picture is cut off")
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -70,33 +67,7 @@ def decode_picture(data: bytes) -> np.ndarray:
         picture = None
     if picture is None or picture.shape[:2] != size:
         raise ValueError("the picture can't be decoded")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-
-
-def declared_size(data: bytes) -> tuple[int, int] | None:
-    """Return the height and width that a JPEG or PNG declares, before anything is decoded; None for other data."""
-    if data.startswith(_PNG):
-        if len(data) < 24 or data[12:16] != b"IHDR":
-            return None
-        width, height = struct.unpack(">II", data[16:24])
-        return height, width
-    if not data.startswith(b"\xff\xd8"):
-        return None
-    at = 2
-    while at + 9 <= len(data):
-        if data[at] != 0xFF:
-            return None
-        marker = data[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-        elif marker in _JPEG_FRAMES:
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return height, width
-        elif marker == 0x01 or 0xD0 <= marker <= 0xD8:  # without a length
-            at += 2
-        else:
-            at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
-    return None
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=picture)
 
 
 def read_bytes(path: Path, most: int) -> bytes:

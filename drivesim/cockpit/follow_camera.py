@@ -99,7 +99,7 @@ class FollowCamera:
             share = min(self._detail[self.view], MAX_PIXELS / max(size))
             width, height = (max(int(side * share), 1) for side in size)
             renderer = Renderer(window_camera(self.view, width, height, self._vehicle), self._vehicle)
-            self._drawn[key] = renderer, renderer.texture(world.track, world.appearance)
+            self._drawn[key] = renderer, renderer.texture(world.track, world.appearance, world.weather)
         return self._drawn[key]
 
 

@@ -250,6 +250,16 @@ def test_a_summary_goes_where_github_says_or_where_it_is_told(tmp_path, run, mon
     assert (tmp_path / "github.md").read_text() == text
 
 
+def test_roads_are_driven_in_random_worlds_and_their_lanes(tmp_path, run):
+    options = ("--tracks", 2, "--randomize", "all", "--lane", "right", "--json", tmp_path / "e.json")
+    assert run(evaluate, *EXPERT, *options)[0] == 0
+    report = json.loads((tmp_path / "e.json").read_text())
+    assert [track["track"] for track in report["tracks"]] == [
+        f"{generate_track(seed, 'easy', 'test').name}-right" for seed in (0, 1)
+    ]
+    assert report["summary"]["autonomy"] == 1.0
+
+
 def test_track_files_are_driven_both_ways(tmp_path, run):
     circuits = tmp_path / "circuits"
     circuits.mkdir()

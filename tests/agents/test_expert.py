@@ -6,13 +6,15 @@ import pytest
 from agents import expert
 from agents.expert import ExpertDriver, lookahead, speed_profile, understeer
 from agents.rollout import Course, drive
+from drivesim.appearance import Appearance
 from drivesim.namespaces import NUMPY
 from drivesim.simulation import cruise_pedal
 from drivesim.track import Track
 from drivesim.track_files import read_track
 from drivesim.track_generation import DIFFICULTIES, generate_track
 from drivesim.vehicle import GRAVITY, VEHICLES, VehicleState, step_vehicle
-from drivesim.world import WorldSource
+from drivesim.weather import WEATHERS, Weather
+from drivesim.world import World, WorldSource
 from tests.agents.drives import ring, ring_world
 
 CAR = VEHICLES["car"]
@@ -210,3 +212,14 @@ def test_on_a_round_road_the_wheel_settles_at_the_angle_of_the_circle():
     np.testing.assert_allclose(settled, -np.arctan(CAR.wheelbase / rear_radius) / CAR.max_steering_angle, rtol=0.01)
     heading = np.unwrap(driven.columns["heading"])
     assert heading[-1] - heading[0] == pytest.approx(2 * np.pi, abs=0.05)
+
+
+def test_the_expert_keeps_the_road_in_every_weather_and_slows_down_for_less_grip():
+    course = Course(has_pedal=True, scenario={"vehicle": "car-dynamic"})
+    tracks = [world.track for world in WorldSource(range(len(WEATHERS)), "medium", "test").all()]
+    worlds = [World(track, Appearance(), weather) for track, weather in zip(tracks, WEATHERS.values(), strict=True)]
+    drives = drive(ExpertDriver(), worlds, course, np.random.default_rng(0))
+    assert_keeps_to_the_road(drives)
+    same = [World(tracks[0], Appearance(), Weather(grip=grip)) for grip in (1.0, 0.5)]
+    dry, icy = drive(ExpertDriver(), same, course, np.random.default_rng(0))
+    assert icy.elapsed > 1.1 * dry.elapsed

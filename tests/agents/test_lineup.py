@@ -6,6 +6,7 @@ from agents.expert import ExpertDriver
 from agents.lineup import generated_worlds, line_up
 from drivesim.errors import DrivesimError
 from drivesim.track_generation import generate_track
+from drivesim.world import WorldSource
 from tests.agents.policies import CAMERA, make_policy
 
 
@@ -50,3 +51,15 @@ def test_generated_roads_are_of_the_test_split_in_the_order_of_their_seeds():
     ]
     assert [world.track.name for world in worlds] == [track.name for track in expected]
     assert {world.appearance for world in worlds} == {worlds[0].appearance}
+
+
+def test_generated_roads_take_every_argument_of_their_source():
+    worlds = generated_worlds(3, "mixed", 5, "random", randomize="all", palette="test", lane="left")
+    expected = WorldSource(range(5, 8), "mixed", "test", randomize="all", palette="test", lane="left").all()
+    for world, other in zip(worlds, expected, strict=True):
+        assert (world.appearance, world.weather, world.track.name) == (
+            other.appearance,
+            other.weather,
+            other.track.name,
+        )
+        assert world.track.name.endswith("-left")

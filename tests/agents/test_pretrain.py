@@ -9,7 +9,7 @@ import torch
 
 from agents import pretrain
 from agents.models.backbone_files import read_backbone
-from agents.models.model_files import read_weights
+from agents.models.model_files import load_network
 from datasets.cifar10 import read_cifar10
 from tests.agents.policies import FOLDER_FILES, files
 from tests.datasets.images import NAMES, record, write_cifar10, write_set
@@ -44,8 +44,7 @@ def test_the_small_cnn_reads_handwritten_digits(tmp_path, run):
     assert (metrics["measured_on"], confusion.sum(), metrics["pictures"]) == ("test", 364, 364)
     # The folder holds the network that was measured.
     config, checksum = read_backbone(out)
-    network = config.build()
-    read_weights(out, checksum, network, "it")
+    network = load_network(out, checksum, config.build, "it")
     path = tmp_path / "digits" / "test" / "7"
     images = np.stack([cv2.resize(cv2.imread(str(file)), (32, 32), interpolation=2) for file in sorted(path.iterdir())])
     told = pretrain.tell(network, images)
@@ -102,8 +101,7 @@ def test_the_epoch_that_tells_most_is_kept_and_of_equals_the_later(tmp_path, run
     arguments = ("--dataset", "cifar10", "--root", tmp_path, "--out", out, *TINY, "--epochs", 4)
     assert run(pretrain, *arguments)[0] == 0
     config, checksum = read_backbone(out)
-    network = config.build()
-    read_weights(out, checksum, network, "it")
+    network = load_network(out, checksum, config.build, "it")
     assert config.training["epoch"] == 3
     assert all(torch.equal(value, weights[2][name]) for name, value in network.state_dict().items())
 

@@ -7,6 +7,7 @@ from agents import record
 from agents.expert import ExpertDriver
 from agents.rollout import Course, drive
 from datasets.lap_files import read_laps
+from datasets.lap_world import world_of
 from datasets.schema import MARK_BAD
 from drivesim.appearance import Appearance
 from drivesim.track_generation import generate_track
@@ -206,3 +207,23 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_driven(tmp_p
     code, _, said = run(record, "--out", tmp_path / "file")
     assert code == 2
     assert f"{tmp_path / 'file'}: cannot be made a folder" in said
+
+
+def test_laps_in_random_worlds_keep_their_looks_and_weathers(tmp_path, run):
+    options = ("--laps", 6, "--seconds", 2, "--randomize", "all", "--palette", "test")
+    assert run(record, *options, "--out", tmp_path)[0] == 0
+    worlds = [world_of(lap) for lap in read_laps(tmp_path)[0]]
+    expected = WorldSource(range(6), "mixed", randomize="all", palette="test").all()
+    assert {world.appearance for world in worlds} == {world.appearance for world in expected}
+    assert {world.weather for world in worlds} == {world.weather for world in expected}
+
+
+def test_laps_in_a_lane_follow_its_middle(tmp_path, run):
+    assert run(record, "--laps", 1, "--noise", 0, "--lane", "right", "--difficulty", "easy", "--out", tmp_path)[0] == 0
+    lap = read_laps(tmp_path)[0][0]
+    road = generate_track(0, "easy")
+    s, lateral = road.local_coordinates(lap.poses[:, :2])
+    left, right = road.width_at(s)
+    assert np.abs(lap.columns["lateral_error"]).mean() < 0.2
+    np.testing.assert_allclose(lateral, (left - right) / 2 - (left + right) / 4, atol=0.6)
+    assert lap.info.appearance["center_line_place"] == "middle"

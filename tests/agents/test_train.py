@@ -13,6 +13,7 @@ from agents.policy import Policy
 from datasets.lap_files import read_lap, read_laps, write_lap
 from drivesim.camera import CAMERAS
 from drivesim.vehicle import VEHICLES
+from drivesim.world import WorldSource
 from tests.agents.policies import FOLDER_FILES, files, make_frames
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -174,6 +175,9 @@ def test_an_existing_out_is_refused_and_left_untouched(tmp_path, run, laps, kind
         (("--backbone", "alexnett"), "backbone: unknown name 'alexnett'. Known: pilotnet"),
         (("--pretrained", "cifar"), "--pretrained: unknown name 'cifar'. Known: imagenet, none"),
         (("--freeze",), "--freeze: only a pretrained backbone has anything worth keeping"),
+        (("--randomize", "weather"), "randomize: unknown name 'weather'. Known: none, looks, all."),
+        (("--randomize", "looks", "--looks", 0), "randomize: with looks=0 the laps are seen as they were recorded"),
+        (("--palette", "loud"), "palette: unknown name 'loud'. Known: any, train, test."),
         (("--balance", 2), "--balance: expected a number from 0 to 1, got 2"),
         (("--camera", "rear"), "camera: unknown name 'rear'. Known: topdown, front, left, right."),
         (("--camera", "front", "front"), "--camera: expected cameras, each once, got front front"),
@@ -190,6 +194,24 @@ def test_wrong_use_is_answered_with_one_sentence_and_leaves_nothing_behind(tmp_p
     assert words in said
     assert said.count("\n") == 1
     assert not (tmp_path / "policy").exists()
+
+
+def test_a_training_in_random_worlds_drives_its_validation_tracks_in_such_worlds(tmp_path, run, laps, monkeypatch):
+    driven = []
+    check = train.quick_check
+
+    def spied(policy, worlds, course):
+        driven.extend(worlds)
+        return check(policy, worlds, course)
+
+    monkeypatch.setattr(train, "quick_check", spied)
+    options = ("--randomize", "all", "--palette", "train", "--validation-tracks", 3, "--validation-seconds", 1)
+    assert run(train, "--data", laps, "--out", tmp_path / "policy", *TINY, *options)[0] == 0
+    expected = WorldSource(range(3), "mixed", "validation", randomize="all", palette="train").all()
+    assert [world.appearance for world in driven] == [world.appearance for world in expected]
+    assert [world.weather for world in driven] == [world.weather for world in expected]
+    config = json.loads((tmp_path / "policy" / "config.json").read_text())
+    assert (config["training"]["randomize"], config["training"]["palette"]) == ("all", "train")
 
 
 def test_data_without_laps_is_answered_with_how_to_record_some(tmp_path, run):

@@ -11,7 +11,9 @@ from datasets.views import Line, Spread, line_of
 from drivesim.appearance import Appearance
 from drivesim.camera import Camera, get_camera
 from drivesim.errors import DrivesimError
+from drivesim.palette import in_palette
 from drivesim.render import Renderer
+from drivesim.weather import Weather
 from drivesim.world import World
 from tests.datasets.laps import CAR, circle_lap, drive, make_info
 
@@ -291,3 +293,36 @@ def test_the_threads_and_shares_of_a_batch_with_past_frames_are_those_of_the_who
     for ours, theirs in zip(part.frames, whole.frames, strict=True):
         np.testing.assert_array_equal(ours, theirs[4:8])
     np.testing.assert_array_equal(part.actions, whole.actions[4:8])
+
+
+@pytest.mark.parametrize("randomize", ["looks", "all"])
+def test_laps_are_seen_in_looks_of_every_kind_and_under_weathers_where_that_is_asked_for(seen, monkeypatch, randomize):
+    veils = []
+    draw = Renderer.draw
+
+    def spied(renderer, textures, poses):
+        veils.extend(texture.veil for texture in textures)
+        return draw(renderer, textures, poses)
+
+    monkeypatch.setattr(Renderer, "draw", spied)
+    source = RenderedFrames([lap_in(DESERT)], SMALL, Variety(looks=12, randomize=randomize, palette="train"))
+    first, second = epoch(source)[0], epoch(source)[0]
+    assert first.tobytes() == second.tobytes()
+    looks = set(seen()[1])
+    assert len({look.surroundings for look in looks}) > 2
+    assert all(in_palette(look.ground, "train") and in_palette(look.road, "train") for look in looks)
+    assert (len({*veils} - {None}) > 2) == (randomize == "all")
+
+
+def test_a_lap_is_seen_in_the_weather_it_was_recorded_in_where_no_look_is_asked_for():
+    info = {"appearance": DESERT.to_dict(), "weather": Weather.preset("night").to_dict()}
+    dark, _ = epoch(RenderedFrames([circle_lap(200, info=info)], SMALL, AS_RECORDED))
+    light, _ = epoch(RenderedFrames([lap_in(DESERT)], SMALL, AS_RECORDED))
+    assert dark.mean() < 0.5 * light.mean()
+
+
+def test_a_choice_of_looks_is_refused_where_there_are_none():
+    with pytest.raises(DrivesimError, match="randomize: with looks=0 the laps are seen as they were recorded"):
+        Variety(looks=0, randomize="looks")
+    with pytest.raises(DrivesimError, match=r"randomize.*'some'.*none, looks, all"):
+        Variety(randomize="some")

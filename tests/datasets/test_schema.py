@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from datasets.lap_world import world_of
 from datasets.schema import (
     DTYPES,
     FORMAT_VERSION,
@@ -20,8 +21,10 @@ from datasets.schema import (
     LapInfo,
     check_columns,
 )
+from drivesim.appearance import Appearance
 from drivesim.errors import DrivesimError
 from drivesim.track import Track
+from drivesim.weather import CLEAR, Weather
 from tests.datasets import laps
 
 
@@ -146,6 +149,31 @@ def test_a_lap_of_version_1_is_read_and_no_policy_is_known_to_have_driven():
     for name in DTYPES:
         expected = np.full(len(lap), np.nan, np.float32) if name in POLICY_ACTIONS else lap.columns[name]
         assert back.columns[name].tobytes() == expected.tobytes(), name
+
+
+def test_a_lap_of_version_2_is_read_looks_as_it_did_and_its_weather_is_clear():
+    look = {"ground": [10, 90, 20], "center_line_style": "solid", "grain_seed": 3}
+    lap = dataclasses.replace(make_lap(), info=make_info(appearance=look))
+    table = lap.to_table()
+    metadata = dict(table.schema.metadata)
+    plain = json.loads(metadata[b"drivesim.lap"])
+    del plain["weather"]
+    metadata |= {b"drivesim.format_version": b"2", b"drivesim.lap": json.dumps(plain).encode()}
+    back = Lap.from_table(table.replace_schema_metadata(metadata), "old")
+    assert back.info == lap.info
+    assert back.info.weather == {}
+    world = world_of(back)
+    assert world.weather == CLEAR
+    assert world.appearance == Appearance(ground=(10, 90, 20), center_line_style="solid", grain_seed=3)
+
+
+def test_the_world_of_a_lap_has_its_weather():
+    weather = Weather.preset("rain")
+    lap = dataclasses.replace(make_lap(), info=make_info(weather=weather.to_dict()))
+    back = Lap.from_table(lap.to_table(), "lap")
+    assert world_of(back).weather == weather
+    with pytest.raises(DrivesimError, match="weather"):
+        world_of(dataclasses.replace(lap, info=make_info(weather={"hail": 1})))
 
 
 @pytest.mark.parametrize("complete", [True, False])

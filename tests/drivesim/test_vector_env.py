@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import drivesim  # noqa: F401  (registers the environments)
 from drivesim.camera import CAMERAS
+from drivesim.env import SteerEnv
 from drivesim.errors import DrivesimError
 from drivesim.vector_env import DriveVectorEnv, SteerVectorEnv
 from drivesim.world import WorldSource
@@ -498,3 +499,19 @@ def test_with_several_cameras_many_cars_see_what_as_many_single_ones_do(name, mo
         if mode == AutoresetMode.DISABLED and (ended | cut).any():
             mask = {"reset_mask": ended | cut}
             assert digest(ours.reset(options=dict(mask))[0]) == digest(theirs.reset(options=dict(mask))[0])
+
+
+def test_randomised_worlds_are_the_same_from_the_same_seed_alone_and_among_many():
+    arguments = {"randomize": "all", "difficulty": "easy"}
+    many = SteerVectorEnv(3, **arguments)
+    frames, _ = many.reset(seed=5)
+    again, _ = SteerVectorEnv(3, **arguments).reset(seed=5)
+    np.testing.assert_array_equal(frames, again)
+    for car in range(3):
+        alone = SteerEnv(**arguments)
+        frame, _ = alone.reset(seed=5 + car)
+        np.testing.assert_array_equal(frame, frames[car])
+        assert alone.world.weather == many.worlds[car].weather
+    first = many.worlds
+    many.reset()
+    assert not {world.appearance for world in first} & {world.appearance for world in many.worlds}

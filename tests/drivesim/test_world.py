@@ -5,6 +5,7 @@ import weakref
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from drivesim.appearance import PRESETS, Appearance
 from drivesim.camera import CAMERAS
@@ -13,6 +14,7 @@ from drivesim.render import Renderer
 from drivesim.track import Track
 from drivesim.track_generation import DIFFICULTIES, SPLITS, generate_track
 from drivesim.vehicle import VehicleParams
+from drivesim.weather import Weather
 from drivesim.world import World, WorldSource
 
 
@@ -160,3 +162,84 @@ def test_unknown_names_are_told_the_known_ones():
 def test_any_seed_is_no_list():
     with pytest.raises(DrivesimError, match="list"):
         WorldSource().all()
+
+
+# Looks and weathers drawn anew, and lanes
+
+
+def test_every_episode_on_a_track_has_a_look_of_its_own_where_looks_are_randomised():
+    source = WorldSource([3], randomize="looks")
+    rng = np.random.default_rng(0)
+    first, second = source.draw(rng), source.draw(rng)
+    assert first.track is second.track
+    assert first.appearance != second.appearance
+    assert first.weather == second.weather == Weather()
+
+
+def test_all_draws_weathers_too_the_same_from_the_same_seed():
+    def drawn(seed: int) -> list[tuple[Appearance, Weather]]:
+        source, rng = WorldSource(range(4), randomize="all"), np.random.default_rng(seed)
+        return [(world.appearance, world.weather) for world in (source.draw(rng) for _ in range(6))]
+
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)
+    assert len({weather for _, weather in drawn(1)}) > 3
+
+
+def test_all_worlds_of_a_list_are_the_same_each_time():
+    first, second = (WorldSource(range(5), "mixed", "test", randomize="all").all() for _ in range(2))
+    assert [world.appearance for world in first] == [world.appearance for world in second]
+    assert [world.weather for world in first] == [world.weather for world in second]
+    assert len({world.appearance for world in first}) == 5
+
+
+def test_a_palette_holds_for_every_look_that_is_drawn():
+    for how in ({"randomize": "none"}, {"randomize": "looks"}):
+        colors = {}
+        for palette in ("train", "test"):
+            worlds = WorldSource(range(12), palette=palette, **how).all()
+            colors[palette] = {c for w in worlds for c in (w.appearance.ground, w.appearance.road)}
+        assert not colors["train"] & colors["test"]
+
+
+def test_a_named_or_random_weather_is_over_every_world():
+    rng = np.random.default_rng(0)
+    assert WorldSource(2, weather="fog").draw(rng).weather == Weather.preset("fog")
+    assert WorldSource(2, weather=Weather(rain=1.0)).draw(rng).weather.rain == 1.0
+    source = WorldSource(range(30), weather="random")
+    assert len({world.weather for world in source.all()}) > 20
+    # It belongs to the track, as a random look does.
+    assert source.all()[3].weather == source.all()[3].weather
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"randomize": "everything"}, "randomize.*'everything'.*none, looks, all"),
+        ({"palette": "loud"}, "palette.*'loud'.*any, train, test"),
+        ({"weather": "hail"}, "weather.*'hail'.*random, clear"),
+        ({"lane": "middle"}, "lane.*'middle'.*center, right, left"),
+        (
+            {"randomize": "looks", "appearance": "snow"},
+            "randomize: 'looks' draws every look; leave out appearance='snow'",
+        ),
+        ({"randomize": "all", "weather": "fog"}, "randomize: 'all' draws.*leave out weather='fog'"),
+    ],
+)
+def test_worlds_that_cannot_be_are_refused(arguments, words):
+    with pytest.raises(DrivesimError, match=words):
+        WorldSource(3, **arguments)
+
+
+def test_a_lane_is_followed_in_its_middle_and_the_roads_edges_stay():
+    road = WorldSource(3, appearance="plain").all()[0].track
+    for lane, sign in (("right", -1), ("left", 1)):
+        world = WorldSource(3, appearance="plain", lane=lane).all()[0]
+        track = world.track
+        assert world.appearance.center_line_place == "middle"
+        s, lateral = road.local_coordinates(track.centerline)
+        left, right = road.width_at(s)
+        np.testing.assert_allclose(lateral, (left - right) / 2 + sign * (left + right) / 4, atol=0.05)
+        for edge, old in zip(track.edges(), road.edges(), strict=True):
+            distance, _ = cKDTree(old).query(edge)
+            assert distance.max() < 0.3

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets.formats.picture_files import PictureFiles, declared_size, decode_picture, place_of, read_picture
+from datasets.formats.picture_files import PictureFiles, decode_picture, place_of, read_picture
+from datasets.picture_size import declared_size
 from drivesim.errors import DrivesimError
 from tests.datasets.recordings import bomb, encoded, picture
 
