@@ -41,6 +41,8 @@ class Course:
         start_aside: How far beside the centreline the cars start, as a share of the room between wheel and edge; the
             first car to the left, the next to the right, and so on.
         start_turn: By how much they start turned away from the road, radians; the first to the left, and so on.
+        starts: Where each car starts instead: arc length (m), offset left of the centreline (m), and turn away from the
+            road (radians).
         time_limit: Of each drive, seconds; None for a lap at 3 m/s.
         threads: Threads that draw.
         scenario: Further arguments of the environment (`vehicle`, `control_hz`, `cruise_speed`, ...).
@@ -53,6 +55,7 @@ class Course:
     noise: float = 0.0
     start_aside: float = 0.0
     start_turn: float = 0.0
+    starts: tuple[tuple[float, float, float], ...] | None = None
     time_limit: float | None = None
     threads: int = 2
     scenario: dict[str, Any] = field(default_factory=dict)
@@ -206,8 +209,8 @@ def _drive_all(
 ) -> None:
     """Drive every car of `env` to its end."""
     observation, info = env.reset(seed=0, options={"worlds": list(worlds)})
-    if course.start_aside or course.start_turn:
-        observation = _start_beside(env, course)
+    if course.starts is not None or course.start_aside or course.start_turn:
+        observation = _start_elsewhere(env, course)
     cars = np.arange(len(worlds))
     memory = driver if isinstance(driver, DriverWithMemory) else None
     if memory is not None:
@@ -246,9 +249,13 @@ def _drive_all(
             on_step(1 - len(cars) / len(worlds))
 
 
-def _start_beside(env: DriveVectorEnv, course: Course) -> Any:
-    """Put the cars beside the line and turn them, every other one to the other side; returns the observation."""
+def _start_elsewhere(env: DriveVectorEnv, course: Course) -> Any:
+    """Put the cars where the course says, or beside the line to either side in turn; returns what is seen."""
     started = env.get_state()
+    if course.starts is not None:
+        s, lateral, turn = np.array(course.starts, float).T
+        state = start_state(env.road, s % env.road.length, lateral, turn, started.state.vehicle.speed, NUMPY)
+        return env.set_state(replace(started, state=state))
     room = wheel_clearance(started.state, env.road, env.rules.vehicle, NUMPY)
     side = np.where(np.arange(env.num_envs) % 2, -1.0, 1.0)
     speed = started.state.vehicle.speed

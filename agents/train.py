@@ -13,7 +13,8 @@ if nothing had happened. On several processes or machines:
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from copy import deepcopy
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -87,11 +88,23 @@ def main(args: Args) -> None:
         console.print(f"Evaluate it: python -m agents.evaluate --policy {args.out} --tracks 100", soft_wrap=True)
 
 
-def make_training(args: Args, material: Material, console: Console | None = None) -> Training:
-    """Make the training that the options ask for, and its folder."""
+def make_training(
+    args: Args, material: Material, console: Console | None = None, begin: Policy | None = None
+) -> Training:
+    """Make the training that the options ask for, and its folder.
+
+    Args:
+        args: The options.
+        material: To learn from.
+        console: Told what there is to say.
+        begin: A policy to begin with, a copy of which is trained; but for the weights the options say the same.
+    """
     console = console or Console(quiet=True)
     material.check(args.pedal, args.speed, len(args.camera), args.past)
     frames, policy = make_frames(args, material, console), make_policy(args, material)
+    if begin is not None:
+        config = replace(begin.config, training=policy.config.training, driving={})
+        policy = Policy(config, deepcopy(begin.network), args.device)
     first_decides(lambda: args.out.mkdir(parents=True, exist_ok=True))
     return Training(
         policy,

@@ -49,11 +49,15 @@ class DrivingNetwork(nn.Module):
             *inputs: Of every camera, frames (B, 3, H, W) uint8 RGB, or with past ones (B, 1 + past, 3, H, W), newest
                 first; then, if it takes the speed, (B,) m/s.
         """
+        return self.head(self.features_of(*inputs))
+
+    def features_of(self, *inputs: Tensor) -> Tensor:
+        """Take what `forward` does to what goes into the head: (B, F)."""
         towers = self.towers
         seen = [self.see(tower, frames) for tower, frames in zip(towers, inputs, strict=False)]
         # The speed in units of a usual one.
         speeds = [speed[:, None].to(seen[0].dtype) / 10.0 for speed in inputs[len(towers) :]]
-        return self.head(torch.cat([*seen, *speeds], dim=1) if len(inputs) > 1 else seen[0])
+        return torch.cat([*seen, *speeds], dim=1) if len(inputs) > 1 else seen[0]
 
     def see(self, tower: nn.Module, frames: Tensor) -> Tensor:
         """Take a camera's frames to its tower's features (B, F)."""

@@ -1,0 +1,1 @@
+"""What agents.dagger is made of: teachers, a shared wheel, rounds."""

@@ -1,0 +1,1 @@
+"""What agents.reinforce is made of; all but the options needs Stable-Baselines3."""
