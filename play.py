@@ -59,7 +59,7 @@ class Args:
     vehicle: str = "car"
     """The car: car, car-dynamic or rc."""
     policy: Path | None = None
-    """A policy's folder, or an .onnx file: it drives; touching a control takes the wheel from it."""
+    """A policy's folder, or an exported file: it drives; touching a control takes the wheel from it."""
     replay: Path | None = None
     """Show this lap, or the laps of this folder."""
     env: str | None = None

@@ -50,7 +50,7 @@ class Args:
     """Options of the command."""
 
     policy: list[str]
-    """A policy's folder, an .onnx file, expert or straight; several are measured side by side."""
+    """A policy's folder, an exported file, expert or straight; several are measured side by side."""
     tracks: int = 100
     """Generated tracks to drive, of the test split; with --env episodes."""
     difficulty: str = "mixed"

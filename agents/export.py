@@ -3,13 +3,15 @@
 Write a policy for other programs: uint8 frames in, actions in [-1, 1] out, with its configuration inside.
 
 onnx computes as the policy does; onnx-int8 in a third to a half of the time, a little less exactly; torch-export is for
-C++ and torch. What was written is read again and compared with the policy, frame by frame, before it gets its name.
+C++ and torch; tflite for boards that run LiteRT, a frame at a time. What was written is read again and compared with
+the policy, frame by frame, before it gets its name.
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,12 @@ from rich.console import Console
 import drivesim
 from agents.checksum import checksum_of
 from agents.deployment.deployed import DeployedNetwork, example_inputs, full_precision_actions
-from agents.deployment.onnx_driver import EXPORT_VERSION, METADATA_KEY, OnnxDriver
+from agents.deployment.exported_file import EXPORT_VERSION, METADATA_KEY
+from agents.deployment.onnx_driver import OnnxDriver
 from agents.deployment.onnx_files import write_int8_onnx, write_onnx
 from agents.deployment.reference import Reference, reference_path
+from agents.deployment.tflite_driver import TfliteDriver
+from agents.deployment.tflite_files import write_tflite
 from agents.frame_history import Views
 from agents.models.policy_files import read_config
 from agents.policy import Policy
@@ -58,7 +63,7 @@ class Args:
     out: Path
     """The file to write; made new."""
     to: str = "onnx"
-    """onnx, onnx-int8 or torch-export; tflite says why not."""
+    """onnx, onnx-int8, torch-export or tflite."""
     data: list[Path] = field(default_factory=list)
     """Folders of laps or of recordings, whose frames it is compared (and calibrated) on; unseen roads if left out."""
     frames: int = 1000
@@ -70,11 +75,6 @@ class Args:
 def main(args: Args) -> None:
     """Export."""
     check_name("--to", args.to, FORMATS)
-    if args.to == "tflite":
-        raise DrivesimError(
-            "--to tflite: no converter to TFLite is available here; take --to onnx or onnx-int8, which onnxruntime "
-            "runs on ARM boards too."
-        )
     if args.frames < 1:
         raise DrivesimError(f"--frames: expected 1 or more, got {args.frames}.")
     if args.seed < 0:
@@ -134,6 +134,8 @@ def _write(path: Path, args: Args, policy: Policy, draw: Draw) -> None:
     elif args.to == "onnx-int8":
         # Other frames than those it is compared on.
         write_int8_onnx(path, policy, metadata, *draw(_CALIBRATION_FRAMES, args.seed + 1))
+    elif args.to == "tflite":
+        write_tflite(path, policy, metadata)
     else:
         inputs, shapes = example_inputs(policy)
         program = torch.export.export(DeployedNetwork(policy), inputs, dynamic_shapes=shapes)
@@ -154,7 +156,8 @@ def _compare(path: Path, args: Args, policy: Policy, draw: Draw) -> tuple[float,
     if args.to == "torch-export":
         actions = _torch_actions(path, policy, views, speeds)
     else:
-        actions = OnnxDriver(path).predict(views, speeds if policy.config.takes_speed else None)
+        driver = TfliteDriver(path) if args.to == "tflite" else OnnxDriver(path)
+        actions = driver.predict(views, speeds if policy.config.takes_speed else None)
     differences = np.abs(actions - expected)
     largest = float(differences.max())
     if args.to != "onnx-int8" and not largest <= _TOLERANCE:
@@ -184,14 +187,24 @@ def _frames(
 
 def _provenance(args: Args) -> dict[str, Any]:
     _, checksum = read_config(args.policy)
-    packages = ["torch", *(["onnx", "onnxruntime", "onnxscript"] if args.to.startswith("onnx") else [])]
+    converters = {"torch-export": [], "tflite": ["litert-torch"]}
+    packages = ["torch", *converters.get(args.to, ["onnx", "onnxruntime", "onnxscript"])]
     return {
         "version": EXPORT_VERSION,
         "to": args.to,
         "weights_sha256": checksum,
-        "versions": {"drivesim": drivesim.__version__, **{name: version(name) for name in packages}},
+        "versions": {"drivesim": drivesim.__version__, **_versions(packages)},
         "commit": commit(),
     }
+
+
+def _versions(packages: list[str]) -> dict[str, str]:
+    """Return those of the packages that are there; whoever needs another one says so."""
+    versions = {}
+    for name in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def line_up(
     """Return drivers, each with the course that it drives on, and none with another's name.
 
     Args:
-        policies: Folders, .onnx files, or baselines.
+        policies: Folders, exported files, or baselines.
         environment: For baselines: `steer` or `drive`.
         vehicle: For baselines; a policy brings its own.
         device: For networks.

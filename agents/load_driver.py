@@ -11,13 +11,17 @@ from drivesim.errors import DrivesimError, check_name
 BASELINES: dict[str, Callable[[], Driver]] = {"expert": ExpertDriver, "straight": StraightDriver}
 
 
+# The files that agents.export writes, by the ends of their names; torch.export's is for other programs.
+_EXPORTED = (".onnx", ".tflite")
+
+
 def load_driver(who: Path | str, device: str = "auto", threads: int | None = None) -> Driver:
     """Load a driver.
 
     Args:
-        who: A policy's folder, an .onnx file, or the name of a baseline: `expert` or `straight`.
-        device: Of a policy's network: `auto`, `cpu` or `cuda`. An .onnx file is computed on the CPU.
-        threads: Of an .onnx file: see `OnnxDriver`.
+        who: A policy's folder, an exported file, or the name of a baseline: `expert` or `straight`.
+        device: Of a policy's network: `auto`, `cpu` or `cuda`. An exported file is computed on the CPU.
+        threads: Of an exported file: see `OnnxDriver`.
 
     Raises:
         DrivesimError: If there is no such driver, or it can't be read.
@@ -28,26 +32,34 @@ def load_driver(who: Path | str, device: str = "auto", threads: int | None = Non
 
 
 def load_frame_driver(who: Path | str, device: str = "auto", threads: int | None = None) -> FrameDriver:
-    """Load a policy's folder or an .onnx file; torch is imported for a folder alone. See `load_driver`."""
+    """Load a policy's folder or an exported file; torch is imported for a folder alone. See `load_driver`."""
     return _load(who, device, threads, "")
 
 
 def _load(who: Path | str, device: str, threads: int | None, others: str) -> FrameDriver:
     path = Path(who)
-    if path.suffix == ".onnx":
-        from agents.deployment.onnx_driver import OnnxDriver
-
+    if path.suffix in _EXPORTED:
         check_name("device", device, ["auto", "cpu", "cuda"])
         if device == "cuda":
             raise DrivesimError(
-                "device: an .onnx file is computed on the CPU. Use --device cpu, or the policy's folder."
+                f"device: a file of {path.suffix} is computed on the CPU. Use --device cpu, or the policy's folder."
             )
-        return OnnxDriver(path, threads)
+        return _load_exported(path, threads)
     if not path.is_dir():
         raise DrivesimError(
-            f"--policy: {str(who)!r} is neither a policy's folder{others} nor an .onnx file. "
+            f"--policy: {str(who)!r} is neither a policy's folder{others} nor an {' or '.join(_EXPORTED)} file. "
             "Train one: python -m agents.train --data DIR --out DIR"
         )
     from agents.policy import Policy
 
     return Policy.load(path, device)
+
+
+def _load_exported(path: Path, threads: int | None) -> FrameDriver:
+    if path.suffix == ".tflite":
+        from agents.deployment.tflite_driver import TfliteDriver
+
+        return TfliteDriver(path, threads)
+    from agents.deployment.onnx_driver import OnnxDriver
+
+    return OnnxDriver(path, threads)

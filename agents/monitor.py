@@ -148,7 +148,7 @@ class Args:
     """Options of the command."""
 
     policy: str
-    """A policy's folder, or an .onnx file."""
+    """A policy's folder, or an exported file."""
     seconds: float = 60.0
     """Of driving."""
     fog: float = 0.0

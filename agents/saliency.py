@@ -48,7 +48,7 @@ def main(args: Args) -> None:
         raise DrivesimError(f"--tracks: expected 1 or more, got {args.tracks}.")
     if args.out.suffix.lower() != ".png":
         raise DrivesimError(f"--out: expected a name that ends in .png, got {args.out.name}.")
-    if args.policy.suffix == ".onnx":
+    if args.policy.is_file():
         raise DrivesimError(
             f"--policy: what a network looks at is read from its layers, which {args.policy} hides. Give the folder of "
             "the policy that it was exported from."

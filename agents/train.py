@@ -33,7 +33,7 @@ from agents.learning.training import Driving, Logger, Training, in_words, overfi
 from agents.models.backbone_files import load_features, summary_of
 from agents.models.devices import choose_device
 from agents.models.networks import PILOTNET, network_of
-from agents.models.policy_config import INPUTS, PolicyConfig
+from agents.models.policy_config import BY_FRAME, FIXED, INPUTS, PolicyConfig
 from agents.policy import Policy
 from agents.progress import progress_bar
 from agents.provenance import commit
@@ -142,6 +142,7 @@ def make_policy(args: Args, material: Material) -> Policy:
         cameras=_cameras(args, material),
         fit=FrameFit(args.crop) if material.readings else None,
         inputs=INPUTS if args.speed else INPUTS[:1],
+        normalization=BY_FRAME if args.backbone == PILOTNET else FIXED,
         past=args.past,
         stride=args.stride,
         outputs=ACTIONS if args.pedal else ACTIONS[:1],

@@ -20,7 +20,8 @@ from rich.console import Console
 import drivesim
 from agents.browser.road_files import camera_values, write_road
 from agents.browser.runtime import write_runtime
-from agents.deployment.onnx_driver import OnnxDriver, input_names
+from agents.deployment.exported_file import input_names
+from agents.deployment.onnx_driver import OnnxDriver
 from agents.export import Args as ExportArgs
 from agents.export import export_policy
 from agents.lineup import generated_worlds, worlds_of_files

@@ -22,12 +22,13 @@ from rich.console import Console
 from rich.table import Table
 
 import drivesim
-from agents.deployment.onnx_driver import EXPORT_VERSION, OnnxDriver
+from agents.deployment.exported_file import EXPORT_VERSION
+from agents.deployment.onnx_driver import OnnxDriver
 from agents.deployment.onnx_files import write_int8_onnx, write_onnx
 from agents.frame_driver import FrameDriver
 from agents.frame_history import Views
 from agents.models.networks import network_of
-from agents.models.policy_config import PolicyConfig
+from agents.models.policy_config import BY_FRAME, PolicyConfig
 from agents.policy import Policy
 from agents.provenance import commit
 from agents.road_frames import validation_frames
@@ -89,7 +90,8 @@ def main(args: Args) -> None:
 
 
 def _untrained() -> Policy:
-    config = PolicyConfig("pilotnet", (get_camera("topdown"),), ("steering",), dict(vars(VEHICLES["car"])), 20.0)
+    vehicle = dict(vars(VEHICLES["car"]))
+    config = PolicyConfig("pilotnet", (get_camera("topdown"),), ("steering",), vehicle, 20.0, normalization=BY_FRAME)
     return Policy(config, network_of(config), "cpu")
 
 

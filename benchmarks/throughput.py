@@ -23,7 +23,7 @@ from rich.table import Table
 import drivesim
 from agents.models.devices import autocast
 from agents.models.networks import build_network
-from agents.models.policy_config import PolicyConfig
+from agents.models.policy_config import BY_FRAME, PolicyConfig
 from agents.policy import Policy
 from drivesim.camera import get_camera
 from drivesim.command import run_command
@@ -99,7 +99,7 @@ def _ours(args: Args) -> dict[str, Callable[[float], float]]:
     blind = _vector(args.envs, None, args.threads)
     seeing = _vector(args.envs, "topdown", args.threads)
     policy = Policy(
-        PolicyConfig("pilotnet", (get_camera("topdown"),), ("steering",), {}, 20.0),
+        PolicyConfig("pilotnet", (get_camera("topdown"),), ("steering",), {}, 20.0, normalization=BY_FRAME),
         build_network("pilotnet", [(96, 96)]),
         "cpu",
     )

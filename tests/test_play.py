@@ -281,7 +281,7 @@ def test_what_an_exported_file_looks_at_cannot_be_shown_and_one_sentence_says_wh
     code, _, faults = run(play, "--policy", onnx_file, "--out", tmp_path / "laps", "--track", 3, "--size", "320x180")
     assert (code, faults) == (0, "")
     words = [message for message, _ in said]
-    assert "What it looks at is read from its layers, which an .onnx file hides: use its folder" in words
+    assert "What it looks at is read from its layers, which a file hides: use its folder" in words
 
 
 def test_recorded_laps_are_seen_again(tmp_path, keyboard, run):
@@ -313,8 +313,8 @@ def test_recorded_laps_are_seen_again(tmp_path, keyboard, run):
         (("--difficulty", "odd"), "difficulty: unknown name 'odd'"),
         (("--camera", "rear"), "camera: unknown name 'rear'. Known: topdown, front, left, right."),
         (("--vehicle", "lorry"), "vehicle: unknown name 'lorry'"),
-        (("--policy", "nowhere"), "--policy: 'nowhere' is neither a policy's folder nor an .onnx file."),
-        (("--policy", "expert"), "--policy: 'expert' is neither a policy's folder nor an .onnx file."),
+        (("--policy", "nowhere"), "--policy: 'nowhere' is neither a policy's folder nor an .onnx or .tflite file."),
+        (("--policy", "expert"), "--policy: 'expert' is neither a policy's folder nor an .onnx or .tflite file."),
         (("--policy", "nowhere.onnx"), "policy: there is no file nowhere.onnx."),
         (("--replay", "nowhere"), "nowhere is not there"),
         (("--env", "Nothing-v9"), "--env Nothing-v9: it cannot be made"),

@@ -13,7 +13,7 @@ In the car's `manage.py`, with this project's folder on `PYTHONPATH`, in place o
 
 A policy that takes the speed takes it as second input, such as `enc/speed`, in m/s. One that takes past frames
 remembers them, and expects to be called at its control rate; one that takes several cameras is refused. On the car's
-computer export the policy first (`python -m agents.export`): an .onnx file needs no torch.
+computer export the policy first (`python -m agents.export`): an exported file needs no torch.
 """
 
 from pathlib import Path
@@ -35,12 +35,12 @@ class DrivesimPilot:
     must have learned from pictures like that.
 
     Args:
-        policy: A policy's folder, an .onnx file, or a driver that sees frames (such as a `Monitor`).
+        policy: A policy's folder, an exported file, or a driver that sees frames (such as a `Monitor`).
         throttle: For policies that steer alone, -1 to 1. One that works the pedal too gives its own: -1 full brake,
             which a Donkeycar's speed controller may take for reverse.
         crop: Pixels of the car's picture to cut away at the top, right, bottom and left; None for what the policy
             learned with.
-        threads: Threads that compute an action of an .onnx file.
+        threads: Threads that compute an action of an exported file.
 
     Raises:
         DrivesimError: If the policy can't be read.

@@ -1,21 +1,14 @@
 """ONNX driver: an exported policy that drives with onnxruntime, without torch; `agents.export` writes its file."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from agents.deployment.exported_file import METADATA_KEY, check_is_file, input_names, read_metadata
 from agents.frame_driver import FrameDriver
 from agents.frame_history import Views
-from agents.models.policy_config import PolicyConfig
 from drivesim.errors import DrivesimError
-
-# 1 knew a single camera, and no past frames.
-EXPORT_VERSION = 2
-
-# The key of the file's metadata that holds the configuration, as JSON.
-METADATA_KEY = "drivesim"
 
 # Frames to a pass of the network, as a policy's.
 _CHUNK = 128
@@ -40,7 +33,8 @@ class OnnxDriver(FrameDriver):
         if threads is not None and threads < 1:
             raise DrivesimError(f"threads: expected 1 or more, got {threads}.")
         self._session = _session(path, threads)
-        self.config, self.exported = _read_metadata(self._session, path)
+        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        self.config, self.exported = read_metadata(text, path)
         self.name = path.stem
         self._check_shapes(path)
 
@@ -71,21 +65,12 @@ class OnnxDriver(FrameDriver):
                 )
 
 
-def input_names(config: PolicyConfig) -> list[str]:
-    """Return the names of an exported network's inputs: `frames`, of a second camera `frames_2`, ...; and `speeds`."""
-    frames = ["frames", *(f"frames_{number}" for number in range(2, len(config.cameras) + 1))]
-    return [*frames, "speeds"] if config.takes_speed else frames
-
-
 def _session(path: Path, threads: int | None) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
         raise DrivesimError("policy: an .onnx file is driven by onnxruntime: pip install -e .[onnx]") from error
-    if not path.is_file():
-        raise DrivesimError(
-            f"policy: there is no file {path}. Export one: python -m agents.export --policy DIR --out FILE"
-        )
+    check_is_file(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.inter_op_num_threads = 1
@@ -95,28 +80,6 @@ def _session(path: Path, threads: int | None) -> Any:
     except Exception as error:  # onnxruntime's errors have no class of their own.
         reason = (str(error).splitlines() or ["empty"])[0][:160]
         raise DrivesimError(f"policy: {path} can't be read as ONNX ({reason}). Export or copy it anew.") from error
-
-
-def _read_metadata(session: Any, path: Path) -> tuple[PolicyConfig, dict[str, Any]]:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
-        raise DrivesimError(
-            f"policy: {path} does not say what camera and car it was made for, so it was not written by agents.export. "
-            "Export a policy: python -m agents.export --policy DIR --out FILE"
-        )
-    try:
-        values = json.loads(text)
-        exported = values["exported"]
-        is_newer = exported["version"] > EXPORT_VERSION
-        # What a newer format says of itself need not make sense here.
-        config = None if is_newer else PolicyConfig.from_dict(values["config"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DrivesimError(f"policy: the metadata of {path} are not a policy's ({error}). Export it anew.") from error
-    if config is None:
-        raise DrivesimError(
-            f"policy: {path} is of export format {exported['version']}; this drivesim reads up to {EXPORT_VERSION}."
-        )
-    return config, exported
 
 
 def _in_words(ends: dict[str, tuple[str, list[int]]]) -> str:

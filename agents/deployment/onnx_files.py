@@ -1,11 +1,6 @@
 """ONNX files: a policy's network as ONNX, in full precision or 8-bit integers, with its configuration inside."""
 
-import contextlib
-import io
 import json
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +9,8 @@ import numpy as np
 import torch
 
 from agents.deployment.deployed import DeployedNetwork, example_inputs
-from agents.deployment.onnx_driver import METADATA_KEY, input_names
+from agents.deployment.exported_file import METADATA_KEY, input_names
+from agents.deployment.quiet import quiet
 from agents.frame_history import Views
 from agents.policy import Policy
 from drivesim.errors import DrivesimError
@@ -29,11 +25,11 @@ def write_onnx(path: Path, policy: Policy, metadata: dict[str, Any]) -> None:
     Args:
         path: Of the file.
         policy: To write.
-        metadata: Plain JSON, for the file to carry: see `agents.deployment.onnx_driver`.
+        metadata: Plain JSON, for the file to carry: see `agents.deployment.exported_file`.
     """
     onnx = _onnx()
     inputs, shapes = example_inputs(policy)
-    with _quiet():
+    with quiet():
         program = torch.onnx.export(
             DeployedNetwork(policy),
             inputs,
@@ -67,7 +63,7 @@ def write_int8_onnx(path: Path, policy: Policy, metadata: dict[str, Any], views:
     feeds = [
         {name: each[first : first + _CHUNK] for name, each in named.items()} for first in range(0, len(speeds), _CHUNK)
     ]
-    with TemporaryDirectory(prefix="drivesim-") as folder, _quiet():
+    with TemporaryDirectory(prefix="drivesim-") as folder, quiet():
         whole, prepared, small = (Path(folder) / name for name in ("whole.onnx", "prepared.onnx", "small.onnx"))
         write_onnx(whole, policy, {})
         quant_pre_process(whole, prepared, skip_symbolic_shape=True)
@@ -108,19 +104,6 @@ def _save(onnx: Any, model: Any, path: Path, metadata: dict[str, Any]) -> None:
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave out the exporters' talk about their own workings; errors are raised all the same."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
 
 
 def _onnx() -> Any:

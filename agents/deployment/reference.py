@@ -99,7 +99,7 @@ def reference_of(
     """Return the reference of a policy: the one beside it, or, where there is none of these weights, one made now.
 
     Args:
-        who: The policy's folder, or its .onnx file.
+        who: The policy's folder, or its exported file.
         driver: The policy, loaded.
         on_step: Told the share of the driving that is done.
         roads: To drive where one is made.

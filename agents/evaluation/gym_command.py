@@ -39,7 +39,7 @@ def evaluate_env(
 
     Args:
         name: The environment's id.
-        policies: Folders, .onnx files, `straight` or `random`.
+        policies: Folders, exported files, `straight` or `random`.
         first_seed: Of the first episode; the next ones follow.
         episodes: How many.
         device: For networks.

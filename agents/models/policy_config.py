@@ -12,6 +12,9 @@ from drivesim.vehicle import get_vehicle
 
 INPUTS = ("camera", "speed")
 
+# How a network takes its frames to numbers about 0: by constants, or by each frame's own mean colour and contrast.
+FIXED, BY_FRAME = "fixed", "frame"
+
 # Past frames that a policy may take, and control steps from one to the next.
 MOST_PAST, LONGEST_STRIDE = 15, 100
 
@@ -29,6 +32,8 @@ class PolicyConfig:
         vehicle: Parameters of the car that it was trained on.
         control_hz: Control steps a second that it was trained on.
         inputs: What it takes: the cameras' frames, or `("camera", "speed")`.
+        normalization: Of the frames: `fixed`, by constants, or `frame`, by each one's own mean colour and contrast, so
+            that light, fog and dark change little (pilotnet alone).
         past: Earlier frames of each camera that it takes beside the newest.
         stride: Control steps from one of these to the next.
         drivesim_version: Of the program that trained it.
@@ -43,6 +48,7 @@ class PolicyConfig:
     control_hz: float
     fit: FrameFit | None = None
     inputs: tuple[str, ...] = ("camera",)
+    normalization: str = FIXED
     past: int = 0
     stride: int = 1
     drivesim_version: str = drivesim.__version__
@@ -90,6 +96,8 @@ class PolicyConfig:
             faults.append(f"outputs: expected steering, or steering and pedal, got {self.outputs!r}.")
         if self.inputs not in (INPUTS[:1], INPUTS):
             faults.append(f"inputs: expected camera, or camera and speed, got {self.inputs!r}.")
+        if self.normalization not in (FIXED, BY_FRAME):
+            faults.append(f"normalization: expected {FIXED} or {BY_FRAME}, got {self.normalization!r}.")
         if not self.cameras:
             faults.append("cameras: expected one or more, got none.")
         for name, least, most in (("past", 0, MOST_PAST), ("stride", 1, LONGEST_STRIDE)):

@@ -12,8 +12,8 @@ from agents.models.networks import PILOTNET
 from agents.models.policy_config import PolicyConfig
 from drivesim.errors import DrivesimError
 
-# 1 knew a single camera, and no past frames.
-FORMAT_VERSION = 2
+# 1 knew a single camera, and no past frames; 2 knew no other normalization than by constants.
+FORMAT_VERSION = 3
 
 
 def write_policy(folder: Path, config: PolicyConfig, network: nn.Module) -> None:

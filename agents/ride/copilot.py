@@ -76,7 +76,7 @@ class Copilot:
             DrivesimError: If the policy is an exported file.
         """
         if not self.policy.shows_layers:
-            raise DrivesimError("What it looks at is read from its layers, which an .onnx file hides: use its folder")
+            raise DrivesimError("What it looks at is read from its layers, which a file hides: use its folder")
         self._explains = not self._explains
         self._seen = None
 
@@ -91,7 +91,7 @@ class Copilot:
         if not self._explains:
             return frame
         if self._explained is None or self._seen is not frame:
-            # Here, so that an .onnx file drives without torch.
+            # Here, so that an exported file drives without torch.
             from agents.models.saliency_maps import overlay, saliency_maps
             from agents.policy import Policy
 

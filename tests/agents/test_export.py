@@ -1,6 +1,7 @@
 """An exported file computes what the policy computes, says what it is, and is not there where it does not."""
 
 import json
+import sys
 
 import numpy as np
 import onnx
@@ -9,7 +10,8 @@ import torch
 
 from agents import export
 from agents.deployment.deployed import DeployedNetwork, full_precision_actions
-from agents.deployment.onnx_driver import METADATA_KEY, OnnxDriver
+from agents.deployment.exported_file import METADATA_KEY
+from agents.deployment.onnx_driver import OnnxDriver
 from drivesim.camera import Camera
 from tests.agents.policies import CAMERA, WIDE, files, make_frames, make_policy
 
@@ -193,14 +195,15 @@ def test_an_older_file_is_not_replaced(tmp_path, run, policies):
     ("options", "words"),
     [
         (("--to", "jpeg"), "--to: unknown name 'jpeg'. Known: onnx, onnx-int8, torch-export, tflite."),
-        (("--to", "tflite"), "no converter to TFLite is available here"),
+        (("--to", "tflite"), "--to tflite: litert_torch is not installed: pip install -e .[tflite]"),
         (("--frames", 0), "--frames: expected 1 or more, got 0"),
         (("--seed", -1), "--seed: expected 0 or more, got -1"),
         (("--policy", "nowhere"), "nowhere is no policy folder"),
         (("--data", "nowhere"), "nowhere"),
     ],
 )
-def test_wrong_use_is_exit_code_2_and_one_sentence(tmp_path, run, policies, options, words):
+def test_wrong_use_is_exit_code_2_and_one_sentence(tmp_path, run, policies, monkeypatch, options, words):
+    monkeypatch.setitem(sys.modules, "litert_torch", None)
     out = tmp_path / "out.onnx"
     code, _, said = run(export, "--policy", policies["plain"][1], "--out", out, *options)
     assert code == 2

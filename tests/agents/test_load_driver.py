@@ -41,13 +41,14 @@ def test_a_baseline_sees_no_frames(monkeypatch, tmp_path):
 def test_nobody_is_refused_with_all_that_there_is(tmp_path):
     with pytest.raises(DrivesimError) as caught:
         load_driver(tmp_path / "nobody")
-    assert "is neither a policy's folder nor one of expert, straight, nor an .onnx file" in str(caught.value)
+    assert "is neither a policy's folder nor one of expert, straight, nor an .onnx or .tflite file" in str(caught.value)
 
 
 @pytest.mark.parametrize(("device", "words"), [("cuda", "computed on the CPU"), ("tpu", "unknown name 'tpu'")])
-def test_an_onnx_file_on_another_device_is_refused(folder, device, words):
+@pytest.mark.parametrize("name", ["mine.onnx", "mine.tflite"])
+def test_an_exported_file_on_another_device_is_refused(folder, name, device, words):
     with pytest.raises(DrivesimError, match=words):
-        load_driver(folder / "mine.onnx", device)
+        load_driver(folder / name, device)
 
 
 def test_an_exported_file_is_evaluated_as_a_policy_is(folder, run, one_torch_thread):

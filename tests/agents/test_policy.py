@@ -100,7 +100,7 @@ def test_a_folder_of_the_first_format_is_read_as_ever(folder):
     assert names >= {"features.0.weight", "features.13.running_var", "head.0.weight", "head.6.bias"}
     loaded = Policy.load(folder, "cpu")
     assert loaded.predict(make_frames(4)).tobytes() == expected.tobytes()
-    assert (loaded.config.cameras, loaded.config.past) == ((CAMERA,), 0)
+    assert (loaded.config.cameras, loaded.config.past, loaded.config.normalization) == ((CAMERA,), 0, "fixed")
 
 
 def test_a_policys_folder_holds_configuration_weights_and_a_card(folder):

@@ -14,9 +14,9 @@ from agents.deployment.onnx_driver import OnnxDriver
 from agents.lineup import generated_worlds
 from agents.rollout import Course, drive
 from drivesim.errors import DrivesimError
-from tests.agents.browser.pages import chromium, needs_chromium, served, sync_api
 from tests.agents.browser.road_follower import write_road_follower
 from tests.agents.policies import make_policy
+from tests.browser_pages import chromium, needs_chromium, served, sync_api
 
 # The shortest of a few unseen roads.
 ROAD = ("--first-seed", 2, "--difficulty", "easy", "--tracks", 1)

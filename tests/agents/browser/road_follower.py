@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from agents.deployment.onnx_driver import EXPORT_VERSION, METADATA_KEY
+from agents.deployment.exported_file import EXPORT_VERSION, METADATA_KEY
 from drivesim.camera import CAMERAS
 from tests.agents.policies import make_config
 

@@ -19,7 +19,7 @@ from drivesim.simulation import Rules, centerline_at, start_state, step
 from drivesim.track_generation import generate_track
 from drivesim.vehicle import VEHICLES
 from drivesim.world import World
-from tests.agents.browser.pages import chromium, needs_chromium, served, within_the_contract
+from tests.browser_pages import chromium, needs_chromium, served, within_the_contract
 
 pytestmark = needs_chromium
 

@@ -10,7 +10,8 @@ import numpy as np
 import onnx
 import pytest
 
-from agents.deployment.onnx_driver import EXPORT_VERSION, METADATA_KEY, OnnxDriver
+from agents.deployment.exported_file import EXPORT_VERSION, METADATA_KEY
+from agents.deployment.onnx_driver import OnnxDriver
 from agents.deployment.onnx_files import write_onnx
 from agents.rollout import Course, drive, make_env
 from drivesim.camera import CAMERAS

@@ -43,7 +43,7 @@ def test_a_network_gives_its_outputs_for_frames_of_its_size(height, width, outpu
 
 
 def test_a_network_normalises_frames_itself():
-    network = trained_statistics(PilotNet([(66, 200)]), frames_of(8))
+    network = trained_statistics(PilotNet([(66, 200)], normalization="fixed"), frames_of(8))
     seen = []
     network.features[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
     frames = frames_of(2)
@@ -158,3 +158,24 @@ def test_every_camera_has_a_tower_and_all_of_them_steer(name):
 def test_a_camera_that_is_too_small_is_named_among_several():
     with pytest.raises(DrivesimError, match="61 x 61 pixels or more, got 32 x 96"):
         build_network("pilotnet", [(64, 64), (32, 96)])
+
+
+def test_light_and_contrast_change_little_where_frames_are_normalised_by_themselves():
+    network = trained_statistics(PilotNet([(66, 200)], frames=2), noise(8, 2, 3, 66, 200))
+    by_constants = trained_statistics(PilotNet([(66, 200)], frames=2, normalization="fixed"), noise(8, 2, 3, 66, 200))
+    seen = noise(4, 2, 3, 66, 200, seed=1)
+    tint = torch.tensor([20.0, -5.0, 10.0]).view(3, 1, 1)
+    # Of half the contrast, lighter and tinted.
+    changed = (0.5 * seen.float() + 40 + tint).round().to(torch.uint8)
+    with torch.no_grad():
+        differences = [
+            float((each(changed) - each(seen)).abs().mean() / each(seen).std()) for each in (network, by_constants)
+        ]
+    # What is left of them is the rounding to bytes.
+    assert differences[0] < 0.1
+    assert differences[1] > 0.5
+
+
+def test_a_frame_of_one_color_is_no_division_by_zero():
+    network = PilotNet([(66, 200)]).eval()
+    assert network(torch.full((1, 3, 66, 200), 7, dtype=torch.uint8)).isfinite().all()

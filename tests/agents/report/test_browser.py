@@ -1,6 +1,5 @@
 """The report in a real browser: it sorts, plays, fits a phone, and reads in light and dark."""
 
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +13,9 @@ from agents.rollout import Course
 from drivesim.world import World
 from tests.agents.drives import PLAIN, ring_world
 from tests.agents.policies import CAMERA, make_policy
+from tests.browser_pages import chromium, needs_chromium
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+pytestmark = needs_chromium
 
 NASTY = "<img src=x onerror=alert(1)>"
 LONG = "a-track-whose-name-is-longer-than-a-phone-is-wide-and-has-no-space-to-break-it-at"
@@ -53,10 +51,8 @@ def address(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

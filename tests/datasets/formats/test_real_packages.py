@@ -1,6 +1,6 @@
 """The real packages: donkeycar and lerobot open what is written here, and what they write is read here.
 
-Each gets a virtual environment of its own, in a temporary folder or, to be kept, in the one that DRIVESIM_VENVS names.
+Each gets a virtual environment of its own.
 """
 
 import json
@@ -20,37 +20,22 @@ from datasets.lap_drives import drives_of_laps
 from drivesim.camera import Camera
 from tests.agents.policies import make_policy
 from tests.datasets.laps import circle_lap
+from tests.environments import environment, environments_folder
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]
 STEPS = 50
 
 
-def environment(folder, name, *requirements):
-    """Return the Python of an environment that holds packages; skip the test where they can't be installed."""
-    place = folder / name
-    python = place / "bin" / "python"
-    if not (place / "whole").exists():
-        made = subprocess.run([sys.executable, "-m", "venv", place], capture_output=True, text=True, check=False)
-        if made.returncode == 0:
-            command = [python, "-m", "pip", "install", "-q", *requirements]
-            made = subprocess.run(command, capture_output=True, text=True, check=False)
-        if made.returncode:
-            pytest.skip(f"{' '.join(requirements)} can't be installed: {made.stderr.strip()[-300:]}")
-        (place / "whole").touch()
-    return python
-
-
 @pytest.fixture(scope="module")
 def environments(tmp_path_factory):
-    named = os.environ.get("DRIVESIM_VENVS")
-    return Path(named) if named else tmp_path_factory.mktemp("environments")
+    return environments_folder(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def donkeycar(environments):
     # donkeycar's types import typing_extensions, which it does not ask for.
-    return environment(environments, "donkeycar", "donkeycar==5.3.0", "typing_extensions")
+    return environment(environments, "donkeycar", "donkeycar==5.3.0 typing_extensions")
 
 
 @pytest.fixture(scope="module")
