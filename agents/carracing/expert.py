@@ -1,4 +1,8 @@
-"""CarRacing expert: drives CarRacing-v3 by what only the environment knows: the track, and the car's motion."""
+"""CarRacing expert: drives CarRacing-v3 by what only the environment knows: the track, and the car's motion.
+
+It pursues a point ahead on the racing line, and holds the speeds along it: no more gas than the rear tyres can take
+beside what they hold in the bend, and no more brake than leaves the wheels turning.
+"""
 
 import math
 from dataclasses import dataclass
@@ -6,35 +10,75 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 
+from agents.carracing.physics import (
+    BRAKE_STEP,
+    DT,
+    MASS,
+    MOST_BRAKE,
+    POWER,
+    TILE_LENGTH,
+    TURNING_MASS,
+    TYRE_GRIP,
+    TYRE_STIFFNESS,
+    WHEEL_INERTIA,
+    WHEEL_RADIUS,
+    WHEELBASE,
+)
 from agents.carracing.racing_line import Limits, RacingLine, racing_line
+from datasets.box_action import to_box
 from drivesim.geometry import Floats
 
-# Of gymnasium.envs.box2d.car_dynamics: newtons a tyre can hold, watts a rear wheel, kg m^2, radius, metres between the
-# axles, kilograms with the wheels, and seconds a step.
-TYRE_GRIP, POWER, WHEEL_INERTIA, WHEEL_RADIUS, WHEELBASE, MASS, DT = 400.0, 40_000.0, 1.6, 0.54, 3.24, 7.302, 0.02
-TURNING_MASS = WHEEL_INERTIA / WHEEL_RADIUS**2  # what a wheel's spin adds to the car's mass
-_BRAKE_STEP = 15.0  # radians a second that a full brake takes from a wheel in a step
-_TRACK_STEP = 3.5  # metres from one tile to the next
+# Below this the direction of the motion says nothing, m/s.
+_SLOW = 5.0
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """How the expert drives; found by `benchmarks.carracing_tuning`."""
+    """How the expert drives: the mean of a search (the cross-entropy method) over tracks of its own.
 
-    most_offset: float = 6.0
+    Attributes:
+        most_offset: Of the line from the road's middle, metres.
+        length_weight: See `offsets_of_least_bending`.
+        lateral, forward, braking, top_speed: See `Limits`.
+        lookahead: Distance of the pursued point, metres, and `lookahead_time` seconds of driving more.
+        lookahead_time: See `lookahead`.
+        heading_mix: What the pursuit starts from: 0 where the car points, 1 where it goes.
+        counter: Share of the body's slip beyond that of the bend that is steered against.
+        yaw_gain: Seconds: radians of steering for what the yaw rate lacks.
+        preview: How far ahead the speed is read, seconds.
+        speed_gain: Acceleration for what the speed lacks, 1/s.
+        care: The pursued bend may ask for so much of `lateral`.
+        grip_share: Of the tyres' grip: where a bend takes so much there is nothing left for gas or brake.
+        straight_share: Of the tyres' grip, for gas or brake where there is no bend.
+        slip_limit: Of the wheels, m/s: beyond it gas, or brake, is let go.
+    """
+
+    most_offset: float = 5.8
     length_weight: float = 1e-4
-    lateral: float = 150.0
-    forward: float = 80.0
-    braking: float = 130.0
-    top_speed: float = 100.0
-    lookahead: float = 3.0
-    lookahead_time: float = 0.08
-    heading_mix: float = 0.5
-    preview: float = 0.03
+    lateral: float = 177.0
+    forward: float = 43.0
+    braking: float = 103.0
+    top_speed: float = 104.0
+    lookahead: float = 4.5
+    lookahead_time: float = 0.061
+    heading_mix: float = 0.55
+    counter: float = 0.25
+    yaw_gain: float = 0.049
+    preview: float = 0.025
     speed_gain: float = 8.0
-    grip_share: float = 0.9
-    slip_limit: float = 4.0
+    care: float = 1.18
+    grip_share: float = 0.82
+    straight_share: float = 0.965
+    slip_limit: float = 6.5
+
+    @property
+    def limits(self) -> Limits:
+        """What the speeds along the line keep to."""
+        # The engine turns all wheels besides pushing the car.
+        power = POWER / (MASS / 2 + 2 * TURNING_MASS)
+        return Limits(self.lateral, self.forward, self.braking, self.top_speed, power)
 
 
 class CarRacingExpert:
@@ -46,10 +90,12 @@ class CarRacingExpert:
     """
 
     name = "expert"
+    line: RacingLine
 
     def __init__(self, env: gymnasium.Env[Any, Any], tuning: Tuning | None = None) -> None:
         self._world: Any = env.unwrapped
         self.tuning = tuning or Tuning()
+        self._at = 0
 
     def begin(self) -> None:
         """Find the line of a new track."""
@@ -58,8 +104,9 @@ class CarRacingExpert:
 
     def act(self, frame: np.ndarray) -> np.ndarray:
         """Return steering, gas and brake (3,) float32; the frame is not looked at."""
-        steering, pedal = self.demand()
-        return np.array([steering, max(pedal, 0.0), max(-pedal, 0.0)], np.float32)
+        box = self._world.action_space
+        assert isinstance(box, spaces.Box)
+        return to_box(np.array(self.demand()), box)
 
     def demand(self) -> tuple[float, float]:
         """Return the steering and the pedal, each -1 to 1."""
@@ -69,52 +116,61 @@ class CarRacingExpert:
         self._at = line.nearest(position, self._at)
         ahead = tuning.lookahead + tuning.lookahead_time * speed
         target = line.points[(self._at + round(ahead / line.spacing)) % len(line.points)] - position
-        forward = np.array([-math.sin(car.hull.angle), math.cos(car.hull.angle)])
-        if speed > 5:
-            forward = tuning.heading_mix * velocity / speed + (1 - tuning.heading_mix) * forward
-            forward /= math.hypot(*forward)
-        left = forward[0] * target[1] - forward[1] * target[0]
-        curvature = 2 * left / (target @ target)
-        steering = -math.atan(WHEELBASE * curvature)
-        return float(np.clip(steering, -1, 1)), self._pedal(car, speed, curvature)
+        heading = np.array([-math.sin(car.hull.angle), math.cos(car.hull.angle)])
+        toward = heading
+        if speed > _SLOW:
+            toward = tuning.heading_mix * velocity / speed + (1 - tuning.heading_mix) * heading
+            toward /= max(math.hypot(*toward), 1e-6)
+        curvature = 2 * _cross(toward, target) / max(float(target @ target), 1e-6)
+        angle = math.atan(WHEELBASE * curvature)
+        if speed > _SLOW:
+            slip = math.asin(max(-1.0, min(1.0, _cross(heading, velocity) / speed)))
+            # In a steady bend: the axle's middle moves along the car, but for what the rear tyres slip.
+            steady = curvature * (WHEELBASE / 2 - MASS * speed / (4 * TYRE_STIFFNESS))
+            angle += tuning.counter * (slip - max(-0.3, min(0.3, steady)))
+            angle += tuning.yaw_gain * (speed * curvature - car.hull.angularVelocity)
+        return max(-1.0, min(1.0, -angle)), self._pedal(speed, curvature)
 
-    def _pedal(self, car: Any, speed: float, curvature: float) -> float:
-        tuning, line = self.tuning, self.line
+    def _pedal(self, speed: float, curvature: float) -> float:
+        tuning, line, wheels = self.tuning, self.line, self._world.car.wheels
         at = self._at + tuning.preview * speed / line.spacing
-        now, after = (line.speed[int(at + step) % len(line.speed)] for step in (0, 2))
+        now, after = (float(line.speed[int(at + step) % len(line.speed)]) for step in (0, 2))
+        now = min(now, math.sqrt(tuning.care * tuning.lateral / max(abs(curvature), 1e-4)))
+        after = min(now, after) if after < now else after
         wanted = (after**2 - now**2) / (4 * line.spacing) + tuning.speed_gain * (now - speed)
-        side = MASS * speed**2 * abs(curvature) / 4
-        grip = tuning.grip_share * TYRE_GRIP
-        free = math.sqrt(max(grip**2 - side**2, (0.1 * grip) ** 2))
+        side = MASS * speed**2 * curvature / 4 / (tuning.grip_share * TYRE_GRIP)
+        free = tuning.straight_share * TYRE_GRIP * math.sqrt(max(1 - side**2, 0.01))
         if wanted >= 0:
-            # The rear wheels push the car and the front wheels' inertia, and spin up themselves.
-            wanted = min(wanted, free / (MASS / 2 + TURNING_MASS))
-            rear = car.wheels[2:4]
-            spin = max(wheel.omega for wheel in rear)
-            if spin * WHEEL_RADIUS - speed > tuning.slip_limit:
-                return 0.0
-            torque = wanted * (TURNING_MASS * WHEEL_RADIUS + (MASS / 2 + TURNING_MASS) * WHEEL_RADIUS)
-            return float(min(torque * (abs(spin) + 5) / POWER, 1.0))
-        wanted = min(-wanted, 4 * free / MASS)
-        slowest = min(wheel.omega for wheel in car.wheels)
-        if speed - slowest * WHEEL_RADIUS > tuning.slip_limit:
+            return self._gas(min(wanted, free / (MASS / 2 + TURNING_MASS)), speed, max(w.omega for w in wheels[2:4]))
+        return -self._brake(min(-wanted, 4 * free / MASS), speed, min(wheel.omega for wheel in wheels))
+
+    def _gas(self, acceleration: float, speed: float, spin: float) -> float:
+        """Gas for an acceleration, m/s^2; the rear wheels push the car and the front ones, and spin up themselves."""
+        if spin * WHEEL_RADIUS - speed > self.tuning.slip_limit:
             return 0.0
-        turn = wanted * DT * (1 / WHEEL_RADIUS + MASS / 4 * WHEEL_RADIUS / WHEEL_INERTIA)
-        return -float(min(turn / _BRAKE_STEP, 0.85))
+        torque = acceleration * (MASS / 2 + 2 * TURNING_MASS) * WHEEL_RADIUS
+        return min(torque * (abs(spin) + 5) / POWER, 1.0)
+
+    def _brake(self, deceleration: float, speed: float, spin: float) -> float:
+        """Brake for a deceleration, m/s^2: what the road does not give back to a wheel, it must be slowed by."""
+        if speed - spin * WHEEL_RADIUS > self.tuning.slip_limit:
+            return 0.0
+        turn = deceleration * DT * (1 / WHEEL_RADIUS + MASS / 4 * WHEEL_RADIUS / WHEEL_INERTIA)
+        return min(turn / BRAKE_STEP, MOST_BRAKE)
 
 
 def line_of(track: list[tuple[float, float, float, float]], tuning: Tuning) -> RacingLine:
     """Return the racing line of a CarRacing track: (angle, heading, x, y) of each tile."""
     tiles = np.array(track)
     center, normals = tiles[:, 2:4], np.column_stack([np.cos(tiles[:, 1]), np.sin(tiles[:, 1])])
-    # The generator leaves one tile out where the lap closes.
-    gap = np.linalg.norm(center[0] - center[-1])
-    for share in np.arange(1, round(gap / _TRACK_STEP)) / max(round(gap / _TRACK_STEP), 1):
-        center = np.vstack([center, tiles[-1, 2:4] + share * (tiles[0, 2:4] - tiles[-1, 2:4])])
+    # The generator leaves a tile out where the lap closes.
+    gap = center[0] - center[-1]
+    for share in np.linspace(0, 1, max(round(float(np.linalg.norm(gap)) / TILE_LENGTH), 1) + 1)[1:-1]:
         normal = (1 - share) * normals[len(tiles) - 1] + share * normals[0]
+        center = np.vstack([center, tiles[-1, 2:4] + share * gap])
         normals = np.vstack([normals, normal / np.linalg.norm(normal)])
-    limits = Limits(tuning.lateral, tuning.forward, tuning.braking, tuning.top_speed)
-    return racing_line(center, normals, tuning.most_offset, tuning.length_weight, limits)
+    return racing_line(center, normals, tuning.most_offset, tuning.length_weight, tuning.limits)
 
 
-__all__ = ["CarRacingExpert", "Floats", "Tuning", "line_of"]
+def _cross(first: Floats, second: Floats) -> float:
+    return float(first[0] * second[1] - first[1] * second[0])

@@ -4,11 +4,13 @@ The line bends as little as the road's width allows; the speed along it is as hi
 the bends and between them.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from agents.carracing.fastest_line import fastest_offsets
 from drivesim.geometry import Floats
 
 # Of the solver (ADMM, Boyd et al. 2011) of the bounded least squares.
@@ -48,13 +50,14 @@ class Limits:
         forward: Acceleration, m/s^2.
         braking: Deceleration, m/s^2.
         top_speed: m/s.
+        power: Of the engine, W/kg of all that it moves.
     """
 
     lateral: float
     forward: float
     braking: float
     top_speed: float
-    power: float = 2600.0
+    power: float
 
 
 def offsets_of_least_bending(center: Floats, normals: Floats, most: float, length_weight: float) -> Floats:
@@ -122,8 +125,9 @@ def speeds_along(curvature: Floats, spacing: float, limits: Limits) -> Floats:
 def racing_line(
     center: Floats, normals: Floats, most: float, length_weight: float, limits: Limits, spacing: float = 1.0
 ) -> RacingLine:
-    """Return the line of a closed road; see `offsets_of_least_bending`."""
+    """Return the fastest line of a closed road; see `fastest_offsets`, and `offsets_of_least_bending` for the rest."""
     offsets = offsets_of_least_bending(center, normals, most, length_weight)
+    offsets = fastest_offsets(center, normals, most, dataclasses.astuple(limits), offsets)
     points = center + offsets[:, None] * normals
     points = np.vstack([points, points[:1]])
     distance = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
