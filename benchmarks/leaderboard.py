@@ -119,20 +119,20 @@ def _markdown(found: list[GymEvaluation], machine: str, command: str) -> str:
         "| who | mean | deviation | interval | 10th percentile | worst | source |",
         "|---|--:|--:|--:|--:|--:|---|",
     ]
-    ours = [
-        (
-            each.summary["return_mean"],
-            f"| {each.name} | {each.summary['return_mean']:.1f} | {np.std(each.returns):.1f} | "
-            f"{each.interval[0]:.1f} to {each.interval[1]:.1f} | {each.summary['return_p10']:.1f} | "
-            f"{each.summary['return_min']:.1f} | here |",
-        )
-        for each in found
+    rows = [
+        (one.mean, (one.name, f"{one.mean:g}", _rounded(one.deviation), "", "", "", one.source)) for one in PUBLISHED
     ]
-    theirs = [
-        (one.mean, f"| {one.name} | {one.mean:g} | {'' if one.deviation is None else f'{one.deviation:g}'} | | | | {one.source} |")
-        for one in PUBLISHED
-    ]
-    return "\n".join([*lines, *(line for _, line in sorted([*ours, *theirs], key=lambda row: -row[0]))]) + "\n"
+    for each in found:
+        of, (low, high) = each.summary, each.interval
+        figures = (of["return_mean"], float(np.std(each.returns)))
+        ends = (f"{low:.1f} to {high:.1f}", f"{of['return_p10']:.1f}", f"{of['return_min']:.1f}")
+        rows.append((of["return_mean"], (each.name, *(f"{value:.1f}" for value in figures), *ends, "here")))
+    rows.sort(key=lambda row: -row[0])
+    return "\n".join([*lines, *(f"| {' | '.join(cells)} |" for _, cells in rows)]) + "\n"
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
 
 
 if __name__ == "__main__":

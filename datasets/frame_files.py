@@ -1,8 +1,9 @@
 """Frame files: an episode of any environment as a plain folder of pictures and a table.
 
 `episode-000001/` holds `000000.png`, `000001.png`, ... and `frames.csv`: one row a step, `frame` (the picture that was
-seen), the values of the action taken then, `reward` and `terminated`, and `time`, in seconds, where it is known. A picture is written before its row, and each row
-at once, so that a killed process leaves nothing but whole rows whose pictures are there.
+seen), the values of the action taken then, `reward` and `terminated`, and `time`, in seconds, where it is known. A
+picture is written before its row, and each row at once, so that a killed process leaves nothing but whole rows whose
+pictures are there.
 """
 
 import csv
@@ -39,7 +40,9 @@ class FrameWriter:
         try:
             self.path = _create(Path(folder))
             self._fd = os.open(self.path / TABLE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            self._write_row(["frame", *(f"action_{i}" for i in range(actions)), "reward", "terminated", *self._time("time")])
+            self._write_row(
+                ["frame", *(f"action_{i}" for i in range(actions)), "reward", "terminated", *self._time("time")]
+            )
         except OSError as error:
             raise DrivesimError(f"{folder}: cannot record there ({error.strerror}): choose another --out.") from error
         self._synced = time.monotonic()

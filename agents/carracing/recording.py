@@ -1,6 +1,6 @@
 """CarRacing recording: episodes of the expert as stored frames, with noise on what is done and none on the labels.
 
-The noise (DART, Laskey et al. 2017) takes the car off the line; the label of a frame is what the expert wants there. The
+The noise (DART, Laskey et al. 2017) takes the car off the line; a frame's label is what the expert wants there. The
 first second, in which CarRacing's camera comes closer, is recorded as it is seen: the policy must begin by itself.
 """
 

@@ -58,9 +58,7 @@ def test_the_speeds_keep_every_limit():
 def test_power_limits_acceleration_where_the_car_is_fast():
     straight = np.zeros(400)
     straight[:20] = 0.3
-    strong, weak = (
-        speeds_along(straight, 1.0, Limits(100.0, 20.0, 50.0, 200.0, power)) for power in (1e6, 200.0)
-    )
+    strong, weak = (speeds_along(straight, 1.0, Limits(100.0, 20.0, 50.0, 200.0, power)) for power in (1e6, 200.0))
     assert strong[60:200].mean() > 1.2 * weak[60:200].mean()
 
 
