@@ -119,7 +119,7 @@ def _markdown(found: list[GymEvaluation], machine: str, command: str) -> str:
         "| who | mean | deviation | interval | 10th percentile | worst | source |",
         "|---|--:|--:|--:|--:|--:|---|",
     ]
-    rows = [
+    rows: list[tuple[float, tuple[str, ...]]] = [
         (one.mean, (one.name, f"{one.mean:g}", _rounded(one.deviation), "", "", "", one.source)) for one in PUBLISHED
     ]
     for each in found:

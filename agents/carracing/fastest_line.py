@@ -48,7 +48,7 @@ def fastest_offsets(center: Floats, normals: Floats, most: float, limits: tuple[
 
 
 @njit(cache=True, error_model="numpy")
-def _lap_time(offsets, center, normals, lateral, forward, braking, top_speed, power):  # type: ignore[no-untyped-def]
+def _lap_time(offsets, center, normals, lateral, forward, braking, top_speed, power):
     count = len(offsets)
     x, y = center[:, 0] + offsets * normals[:, 0], center[:, 1] + offsets * normals[:, 1]
     gaps, curvature, speed = np.empty(count), np.empty(count), np.empty(count)
@@ -62,7 +62,7 @@ def _lap_time(offsets, center, normals, lateral, forward, braking, top_speed, po
         chord = math.hypot(x[after] - x[before], y[after] - y[before])
         curvature[at] = 2 * cross / (gaps[before] * gaps[at] * chord + 1e-9)
         speed[at] = min(math.sqrt(lateral / max(abs(curvature[at]), 1e-6)), top_speed)
-    slowest = np.argmin(speed)
+    slowest = int(np.argmin(speed))
     for step in range(1, count):
         at, after = (slowest - step) % count, (slowest - step + 1) % count
         side = min(speed[after] ** 2 * abs(curvature[after]) / lateral, 1.0)
@@ -80,7 +80,7 @@ def _lap_time(offsets, center, normals, lateral, forward, braking, top_speed, po
 
 
 @njit(cache=True, error_model="numpy")
-def _slope(offsets, center, normals, lateral, forward, braking, top_speed, power):  # type: ignore[no-untyped-def]
+def _slope(offsets, center, normals, lateral, forward, braking, top_speed, power):
     slope = np.empty(len(offsets))
     for at in range(len(offsets)):
         offset = offsets[at]

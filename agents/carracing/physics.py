@@ -14,7 +14,7 @@ CAR_RACING = "CarRacing-v3"
 # Seconds a step; metres from one tile to the next, and from the road's middle to its edge.
 DT, TILE_LENGTH, HALF_WIDTH = 0.02, 3.5, 40 / 6
 
-# Newtons that a tyre can hold, and for each metre a second of slip; watts of a rear wheel; kg m^2 and metres of a wheel.
+# Newtons that a tyre can hold, and for each m/s of slip; watts of a rear wheel; kg m^2 and metres of a wheel.
 TYRE_GRIP, TYRE_STIFFNESS, POWER = 400.0, 82.0, 40_000.0
 WHEEL_INERTIA, WHEEL_RADIUS = 1.6, 0.54
 # Metres between the axles, and kilograms with the wheels, as Box2D weighs them.
