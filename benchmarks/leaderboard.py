@@ -115,12 +115,12 @@ def _markdown(found: list[GymEvaluation], machine: str, command: str) -> str:
     lines = [
         "# CarRacing from pixels\n",
         f"{machine}; `{command}`. Ours: {CAR_RACING}, seeds {seeds[0]} to {seeds[-1]}, 95% interval of the mean "
-        "(bootstrap). Others: v0, as they report it. The expert sees more than pixels.\n",
+        "(bootstrap). Others: as they report it, on v0 where nothing else is said. The expert sees more than pixels.\n",
         "| who | mean | deviation | interval | 10th percentile | worst | source |",
         "|---|--:|--:|--:|--:|--:|---|",
     ]
     rows: list[tuple[float, tuple[str, ...]]] = [
-        (one.mean, (one.name, f"{one.mean:g}", _rounded(one.deviation), "", "", "", one.source)) for one in PUBLISHED
+        (one.mean, (one.name, _rounded(one.mean), _rounded(one.deviation), "", "", "", one.source)) for one in PUBLISHED
     ]
     for each in found:
         of, (low, high) = each.summary, each.interval
@@ -132,7 +132,7 @@ def _markdown(found: list[GymEvaluation], machine: str, command: str) -> str:
 
 
 def _rounded(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+    return "" if value is None else f"{value:.1f}".removesuffix(".0")
 
 
 if __name__ == "__main__":

@@ -90,15 +90,23 @@ def record_episode(folder: Path, seed: int, noise: float) -> Recorded:
 def record_episodes(
     folder: Path, seeds: Sequence[int], noise: float, processes: int, on_step: Callable[[float], None]
 ) -> list[Recorded]:
-    """Record episodes, several at once; see `record_episode`."""
+    """Record episodes, several at once; see `record_episode`.
+
+    Raises:
+        KeyboardInterrupt: If the user stops it; what was recorded until then stays.
+    """
     found = []
     if processes == 1:
         for seed in seeds:
             found.append(record_episode(folder, seed, noise))
             on_step(len(found) / len(seeds))
         return found
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(processes, get_context("spawn"))
+    try:
         for future in as_completed([pool.submit(record_episode, folder, seed, noise) for seed in seeds]):
             found.append(future.result())
             on_step(len(found) / len(seeds))
+    finally:
+        # Of those that are not begun none is, where the user stops it.
+        pool.shutdown(wait=True, cancel_futures=True)
     return sorted(found, key=lambda each: each.seed)
