@@ -64,10 +64,13 @@ def main(args: Args) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     console = Console()
     policy = _trained(args) if args.policy is None else args.policy
-    found = [_driven(who, args, console) for who in ("straight", "expert", str(policy))]
     about = about_this_run("torch", "gymnasium", "Box2D")
-    for folder in [args.out, *([] if args.docs is None else [args.docs])]:
-        _write(folder, found, about, args)
+    found = []
+    for who in (str(policy), "expert"):
+        found.append(_driven(who, args, console))
+        # After each, so that there is something to see early.
+        for folder in [args.out, *([] if args.docs is None else [args.docs])]:
+            _write(folder, found, about, args)
     console.print((args.out / "leaderboard.md").read_text(encoding="utf-8"), highlight=False, soft_wrap=True)
 
 

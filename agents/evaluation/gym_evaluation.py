@@ -10,6 +10,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from agents.carracing.expert import CarRacingExpert
+from agents.carracing.physics import leave_undrawn
 from agents.evaluation.gym_players import FramePlayer, id_of, make_frame_env, make_player
 from agents.evaluation.intervals import bootstrap_interval
 from agents.evaluation.metric_table import Metric
@@ -152,7 +154,10 @@ def _begin_process(who: str, name: str, device: str) -> None:
     # Each process has a core, as far as there are so many.
     torch.set_num_threads(1)
     env = make_frame_env(name)
-    _at_work[:] = [(make_player(who, env, device), env)]
+    driver = make_player(who, env, device)
+    if isinstance(driver, CarRacingExpert):
+        leave_undrawn(env)
+    _at_work[:] = [(driver, env)]
 
 
 def _drive_in_process(seed: int) -> tuple[int, float, int]:
