@@ -111,12 +111,11 @@ class CarRacingExpert:
     def demand(self) -> tuple[float, float]:
         """Return the steering and the pedal, each -1 to 1."""
         tuning, line, car = self.tuning, self.line, self._world.car
-        position, velocity = np.array(car.hull.position), np.array(car.hull.linearVelocity)
+        position, velocity, heading = np.array(car.hull.position), np.array(car.hull.linearVelocity), self._heading()
         speed = math.hypot(*velocity)
         self._at = line.nearest(position, self._at)
         ahead = tuning.lookahead + tuning.lookahead_time * speed
         target = line.points[(self._at + round(ahead / line.spacing)) % len(line.points)] - position
-        heading = np.array([-math.sin(car.hull.angle), math.cos(car.hull.angle)])
         toward = heading
         if speed > _SLOW:
             toward = tuning.heading_mix * velocity / speed + (1 - tuning.heading_mix) * heading
@@ -124,12 +123,23 @@ class CarRacingExpert:
         curvature = 2 * _cross(toward, target) / max(float(target @ target), 1e-6)
         angle = math.atan(WHEELBASE * curvature)
         if speed > _SLOW:
-            slip = math.asin(max(-1.0, min(1.0, _cross(heading, velocity) / speed)))
             # In a steady bend: the axle's middle moves along the car, but for what the rear tyres slip.
             steady = curvature * (WHEELBASE / 2 - MASS * speed / (4 * TYRE_STIFFNESS))
-            angle += tuning.counter * (slip - max(-0.3, min(0.3, steady)))
+            angle += tuning.counter * (self.slip() - max(-0.3, min(0.3, steady)))
             angle += tuning.yaw_gain * (speed * curvature - car.hull.angularVelocity)
         return max(-1.0, min(1.0, -angle)), self._pedal(speed, curvature)
+
+    def slip(self) -> float:
+        """Return the angle from where the car points to where it goes, radians, positive left; 0 where it is slow."""
+        velocity = np.array(self._world.car.hull.linearVelocity)
+        if math.hypot(*velocity) <= _SLOW:
+            return 0.0
+        heading = self._heading()
+        return math.atan2(_cross(heading, velocity), float(heading @ velocity))
+
+    def _heading(self) -> Floats:
+        angle = self._world.car.hull.angle
+        return np.array([-math.sin(angle), math.cos(angle)])
 
     def _pedal(self, speed: float, curvature: float) -> float:
         tuning, line, wheels = self.tuning, self.line, self._world.car.wheels

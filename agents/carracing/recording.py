@@ -25,8 +25,9 @@ FIRST_RECORDED_SEED = 1_000_000
 # What `agents.record` takes where no noise is asked for.
 NOISE = 0.06
 
-# Metres beside the road from which an episode is lost: nothing is to be learned there.
-_LOST = 5.0
+# An episode is lost so many metres beside the road, or where the car slides by so many radians: nothing is to be learned
+# there.
+_LOST, _SPUN = 5.0, 0.6
 
 # The noise lasts: what is left of it after a step.
 _LASTING = 0.8
@@ -80,7 +81,7 @@ def record_episode(folder: Path, seed: int, noise: float) -> Recorded:
             writer.append(seen, to_box(wanted, box).tolist(), float(reward), terminated)
             total, done = total + float(reward), terminated or truncated
             away = np.linalg.norm(tiles - np.array(world.car.hull.position), axis=1).min()
-            lost = bool(away > HALF_WIDTH + _LOST)
+            lost = bool(away > HALF_WIDTH + _LOST) or abs(expert.slip()) > _SPUN
     finally:
         writer.close()
         env.close()
