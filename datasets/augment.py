@@ -93,11 +93,18 @@ def _fog(values: Tensor, strength: float) -> Tensor:
     chosen = torch.nonzero(torch.rand(len(values)) < 0.4 * strength).flatten()
     if not len(chosen):
         return values
-    density = 0.75 * strength * torch.rand(len(chosen), 1, 1, 1)
-    patches = torch.nn.functional.interpolate(torch.rand(len(chosen), 1, 4, 4), values.shape[-2:], mode="bilinear")
-    share = (density * (0.6 + 0.8 * patches)).clamp(max=1.0)
+    # More often dense than thin: through thin fog a network sees anyway.
+    density = 0.8 * strength * torch.rand(len(chosen), 1, 1, 1).sqrt()
+    patches = _patches(len(chosen), 3, values.shape[-2:]) + 0.5 * _patches(len(chosen), 6, values.shape[-2:])
+    low, high = patches.amin(dim=(2, 3), keepdim=True), patches.amax(dim=(2, 3), keepdim=True)
+    share = (density * (0.5 + (patches - low) / (high - low).clamp(min=1e-3))).clamp(max=0.95)
     values[chosen] = torch.lerp(values[chosen], _around(190.0, 50.0, len(chosen), 1, 1, 1), share)
     return values
+
+
+def _patches(count: int, cells: int, size: torch.Size) -> Tensor:
+    """Draw smooth patches from 0 to 1: (count, 1, *size)."""
+    return torch.nn.functional.interpolate(torch.rand(count, 1, cells, cells), size, mode="bilinear")
 
 
 def _add_noise(values: Tensor, deviation: float) -> Tensor:

@@ -44,7 +44,7 @@ class Args:
     """Learn the pedal too: the policy drives drivesim/Drive-v0."""
     pedal_weight: float = 1.0
     """What an error of the pedal counts, of one of the steering."""
-    epochs: int = 8
+    epochs: int = 4
     """Rounds of training, each followed by a drive on the validation tracks."""
     samples: int = 12_800
     """Samples to an epoch."""
