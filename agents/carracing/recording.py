@@ -25,8 +25,7 @@ FIRST_RECORDED_SEED = 1_000_000
 # What `agents.record` takes where no noise is asked for.
 NOISE = 0.06
 
-# An episode is lost so many metres beside the road, or where the car slides by so many radians: nothing is to be learned
-# there.
+# An episode is lost so many metres beside the road, or where the car slides by so many radians.
 _LOST, _SPUN = 5.0, 0.6
 
 # The noise lasts: what is left of it after a step.

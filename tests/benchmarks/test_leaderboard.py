@@ -30,7 +30,9 @@ def told(monkeypatch):
     monkeypatch.setattr(leaderboard, "evaluate_in_processes", driven)
     monkeypatch.setattr(leaderboard.record, "main", lambda args: (calls.append(args), args.out.mkdir()))
     monkeypatch.setattr(
-        leaderboard.train, "main", lambda args: (calls.append(args), (args.out / "p").mkdir(parents=True, exist_ok=True))
+        leaderboard.train,
+        "main",
+        lambda args: (calls.append(args), (args.out / "p").mkdir(parents=True, exist_ok=True)),
     )
     return calls
 
