@@ -36,7 +36,10 @@ _SLOW = 5.0
 
 @dataclass(frozen=True)
 class Tuning:
-    """How the expert drives: the mean of a search (the cross-entropy method) over tracks of its own.
+    """How the expert drives: found by a search (the cross-entropy method) over tracks of its own, under noise.
+
+    Without noise more of the grip returns more, but whoever learns from such a driver spins: with noise of 0.05 on both
+    actions a `straight_share` of 0.96 lost more than ten points on the same tracks, one of 0.85 less than one.
 
     Attributes:
         most_offset: Of the line from the road's middle, metres.
@@ -57,9 +60,9 @@ class Tuning:
 
     most_offset: float = 5.8
     length_weight: float = 1e-4
-    lateral: float = 177.0
-    forward: float = 43.0
-    braking: float = 103.0
+    lateral: float = 168.0
+    forward: float = 40.5
+    braking: float = 95.0
     top_speed: float = 104.0
     lookahead: float = 4.5
     lookahead_time: float = 0.061
@@ -69,8 +72,8 @@ class Tuning:
     preview: float = 0.025
     speed_gain: float = 8.0
     care: float = 1.18
-    grip_share: float = 0.82
-    straight_share: float = 0.965
+    grip_share: float = 0.8
+    straight_share: float = 0.86
     slip_limit: float = 6.5
 
     @property
