@@ -77,7 +77,9 @@ class Args:
     """For the baselines: car, car-dynamic or rc; a policy brings its own."""
     env: str | None = None
     """Another Gymnasium environment with frames, such as CarRacing-v3: its return is measured. Baselines there are
-    straight and random."""
+    straight and random, and expert in CarRacing-v3."""
+    processes: int = 1
+    """Of --env: processes that drive at once."""
     stress: list[str] = field(default_factory=list)
     """Drive under these stresses too, or under all: see docs/stress.md."""
     severity: list[int] = field(default_factory=lambda: [*SEVERITIES])
@@ -116,7 +118,8 @@ def main(args: Args) -> int:
         for name in _OF_ROADS:
             if getattr(args, name):
                 raise DrivesimError(f"--{name.replace('_', '-')}: can't be used with --env; leave one of them out.")
-        return evaluate_env(args.env, args.policy, args.first_seed, args.tracks, args.device, args.require, args.json)
+        episodes = (args.first_seed, args.tracks, args.device, args.processes)
+        return evaluate_env(args.env, args.policy, *episodes, args.require, args.json)
     known = [*METRICS, *(f"stress_{name}" for name in METRICS if args.stress)]
     requirements = [read_requirement(text, known) for text in args.require]
     entries = line_up(args.policy, args.environment, args.vehicle, args.device, args.threads)

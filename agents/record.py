@@ -1,7 +1,8 @@
 """python -m agents.record --laps 40 --out laps
 
 Record laps of a scripted driver, headless: of the expert, or of one that steers as people do. Noise on the expert's
-steering (DART) takes it off the line; the labels stay clean. What leads off the road is marked as bad.
+steering (DART) takes it off the line; the labels stay clean. What leads off the road is marked as bad. With --env
+CarRacing-v3 the episodes of that environment's own expert are recorded, as play.py --env records a person's.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from agents.carracing.record_command import record_env
 from agents.driver import Driver
 from agents.expert import ExpertDriver
 from agents.human_like import HumanLikeDriver
@@ -55,7 +57,8 @@ class Args:
     first_seed: int = 0
     """Seed of the first track; the next laps take the next ones."""
     noise: float | None = None
-    """Standard deviation of the noise on the steering; if left out 0.1 for the expert, none for human-like."""
+    """Standard deviation of the noise on the steering; if left out 0.1 for the expert, none for human-like; with --env
+    the most that an episode has."""
     randomize: str = "none"
     """How the worlds look: none (colours and lines), looks (all that looks can have) or all (weather, and its grip,
     besides). Training draws looks of its own: see agents.train."""
@@ -67,6 +70,10 @@ class Args:
     """The car: car, car-dynamic or rc."""
     environment: str = "steer"
     """steer (a cruise controller holds the speed) or drive (the driver works the pedal too)."""
+    env: str | None = None
+    """CarRacing-v3: record its episodes instead, with an expert of its own; the seeds are none of agents.evaluate's."""
+    processes: int = 2
+    """Of --env: processes that drive at once."""
     append: bool = False
     """Add to a folder that holds laps already."""
     seed: int = 0
@@ -75,6 +82,8 @@ class Args:
 
 def main(args: Args) -> None:
     """Record the laps."""
+    if args.env is not None:
+        return record_env(args.env, args.out, args.laps, args.first_seed, args.noise, args.processes, args.append)
     check_name("--driver", args.driver, NOISE)
     check_name("--environment", args.environment, ["steer", "drive"])
     if args.laps < 1:

@@ -45,7 +45,7 @@ from datasets.frames import RenderedFrames, Variety
 from datasets.schema import ACTIONS
 from datasets.stored_frames import Frames, MixedFrames, StoredFrames, StoredVariety
 from datasets.views import Spread
-from drivesim.camera import Camera, get_camera
+from drivesim.camera import CAMERAS, Camera, get_camera
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError
 from drivesim.world import WorldSource
@@ -223,7 +223,12 @@ def _cameras(args: Args, material: Material) -> tuple[Camera, ...]:
 
 
 def _usual_camera(material: Material) -> str:
-    return "front" if material.readings else "topdown"
+    if not material.readings:
+        return "topdown"
+    # CarRacing's frames, seen from above, are as large as those of topdown: they stay what they are.
+    down = CAMERAS["topdown"]
+    sizes = {drive.size for reading in material.readings for drive in reading.drives}
+    return "topdown" if sizes == {(down.height, down.width)} else "front"
 
 
 def _validation(args: Args, material: Material, policy: Policy, console: Console) -> Callable[[Policy], Driving]:

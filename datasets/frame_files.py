@@ -1,8 +1,9 @@
 """Frame files: an episode of any environment as a plain folder of pictures and a table.
 
 `episode-000001/` holds `000000.png`, `000001.png`, ... and `frames.csv`: one row a step, `frame` (the picture that was
-seen), the values of the action taken then, `reward` and `terminated`. A picture is written before its row, and each row
-at once, so that a killed process leaves nothing but whole rows whose pictures are there.
+seen), the values of the action taken then, `reward` and `terminated`, and `time`, in seconds, where it is known. A
+picture is written before its row, and each row at once, so that a killed process leaves nothing but whole rows whose
+pictures are there.
 """
 
 import csv
@@ -31,14 +32,17 @@ class FrameWriter:
     Args:
         folder: Of the episodes; it is made if it is not there.
         actions: Number of values of an action.
+        dt: Seconds from one step to the next, where it is known.
     """
 
-    def __init__(self, folder: Path | str, actions: int) -> None:
-        self._steps = 0
+    def __init__(self, folder: Path | str, actions: int, dt: float | None = None) -> None:
+        self._steps, self._dt = 0, dt
         try:
             self.path = _create(Path(folder))
             self._fd = os.open(self.path / TABLE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            self._write_row(["frame", *(f"action_{i}" for i in range(actions)), "reward", "terminated"])
+            self._write_row(
+                ["frame", *(f"action_{i}" for i in range(actions)), "reward", "terminated", *self._time("time")]
+            )
         except OSError as error:
             raise DrivesimError(f"{folder}: cannot record there ({error.strerror}): choose another --out.") from error
         self._synced = time.monotonic()
@@ -62,7 +66,8 @@ class FrameWriter:
         name = f"{self._steps:06}.png"
         try:
             (self.path / name).write_bytes(cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes())
-            self._write_row([name, *(repr(float(value)) for value in action), repr(float(reward)), int(terminated)])
+            values = [*(repr(float(value)) for value in action), repr(float(reward)), int(terminated)]
+            self._write_row([name, *values, *self._time(f"{self._steps * (self._dt or 0.0):.6g}")])
             if time.monotonic() - self._synced > _SYNC_SECONDS:
                 os.fsync(self._fd)
                 self._synced = time.monotonic()
@@ -80,6 +85,9 @@ class FrameWriter:
             for path in (self.path / TABLE, self.path / "000000.png"):
                 path.unlink(missing_ok=True)
             self.path.rmdir()
+
+    def _time(self, cell: str) -> list[str]:
+        return [] if self._dt is None else [cell]
 
     def _write_row(self, values: Sequence[object]) -> None:
         """Write a row with one call, or take back what was written of it."""

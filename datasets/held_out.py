@@ -107,6 +107,7 @@ def part_of(drive: StoredDrive, start: int, stop: int) -> StoredDrive:
         drive.speed[steps],
         drive.time[steps] - drive.time[start],
         sides,
+        drive.environment,
     )
 
 

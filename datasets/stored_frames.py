@@ -13,6 +13,7 @@ from datasets.balance import draw_steps
 from datasets.formats.drive import Pictures, StoredDrive
 from datasets.frame_fit import FrameFit
 from datasets.frames import Batch
+from datasets.instruments import mirror
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats
 
@@ -59,12 +60,16 @@ class FittedFrames:
         frames: (N, H, W, 3) uint8 RGB.
         actions: (N, A) float64: steering, and the pedal where it is learned too.
         speeds: (N,) float64, m/s; NaN where unknown.
+        environments: (N,) int64, of each the place in `names`.
+        names: Ids of environments; see `StoredDrive.environment`.
         place: Keeps the file that holds them, where there is one.
     """
 
     frames: np.ndarray
     actions: Floats
     speeds: Floats
+    environments: np.ndarray
+    names: tuple[str, ...]
     place: object = field(default=None, repr=False)
 
 
@@ -137,7 +142,9 @@ class StoredFrames:
         mirrored = (rng.random(count) < 0.5) & self.variety.mirror
         chosen, mirrored = chosen[share], mirrored[share]
         frames, actions = fitted.frames[chosen], fitted.actions[chosen]
-        frames[mirrored] = frames[mirrored, :, ::-1]
+        for number, name in enumerate(fitted.names):
+            of_it = mirrored & (fitted.environments[chosen] == number)
+            frames[of_it] = mirror(frames[of_it], name)
         actions[mirrored, 0] *= -1
         return Batch((frames,), actions.astype(np.float32), fitted.speeds[chosen].astype(np.float32))
 
@@ -192,6 +199,7 @@ class View:
         pictures: Of the camera.
         indices: (V,) which of them are taken.
         steering, pedal, speed: (V,) each; see `StoredDrive`.
+        environment: See `StoredDrive`.
     """
 
     pictures: Pictures
@@ -199,6 +207,7 @@ class View:
     steering: Floats
     pedal: Floats
     speed: Floats
+    environment: str = ""
 
 
 def usable_steps(drive: StoredDrive, has_pedal: bool, needs_speed: bool) -> np.ndarray:
@@ -214,7 +223,8 @@ def usable_steps(drive: StoredDrive, has_pedal: bool, needs_speed: bool) -> np.n
 def front_view(drive: StoredDrive, usable: np.ndarray) -> View:
     """Return what the first camera saw at the steps that are usable."""
     steps = np.flatnonzero(usable)
-    return View(drive.pictures, steps, drive.steering[steps], drive.pedal[steps], drive.speed[steps])
+    columns = (drive.steering[steps], drive.pedal[steps], drive.speed[steps])
+    return View(drive.pictures, steps, *columns, drive.environment)
 
 
 def fit_views(
@@ -258,7 +268,9 @@ def fit_views(
     steering = np.concatenate([view.steering for view in views])
     pedal = np.concatenate([view.pedal for view in views])
     actions = np.column_stack([steering, pedal] if has_pedal else [steering])
-    return FittedFrames(frames, actions, np.concatenate([view.speed for view in views]), place)
+    names = tuple(sorted({view.environment for view in views}))
+    environments = np.concatenate([np.full(len(view.indices), names.index(view.environment)) for view in views])
+    return FittedFrames(frames, actions, np.concatenate([view.speed for view in views]), environments, names, place)
 
 
 def _side_views(drive: StoredDrive, usable: np.ndarray, correction: float) -> Iterator[View]:
@@ -270,4 +282,4 @@ def _side_views(drive: StoredDrive, usable: np.ndarray, correction: float) -> It
         seen = np.flatnonzero(usable[beside.steps])
         steps = beside.steps[seen]
         steering = np.clip(drive.steering[steps] + sign * correction, -1.0, 1.0)
-        yield View(beside.pictures, seen, steering, drive.pedal[steps], drive.speed[steps])
+        yield View(beside.pictures, seen, steering, drive.pedal[steps], drive.speed[steps], drive.environment)

@@ -1,27 +1,18 @@
 """Gym command: what `agents.evaluate --env` does: returns instead of departures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import gymnasium
 from rich.console import Console
 from rich.table import Table
 
-from agents.evaluation.gym_evaluation import (
-    GYM_METRICS,
-    PLAYERS,
-    FramePlayer,
-    GymEvaluation,
-    PolicyPlayer,
-    evaluate_in_gym,
-    make_frame_env,
-)
+from agents.evaluation.gym_evaluation import GYM_METRICS, GymEvaluation, evaluate_in_gym, evaluate_in_processes
+from agents.evaluation.gym_players import make_frame_env, make_player
 from agents.evaluation.json_file import write_plain
 from agents.evaluation.requirement import check, read_requirement
 from agents.evaluation.turns import evaluate_in_turn, exit_code
-from agents.load_driver import load_frame_driver
 from drivesim.command import check_writable
 from drivesim.errors import DrivesimError
 
@@ -32,6 +23,7 @@ def evaluate_env(
     first_seed: int,
     episodes: int,
     device: str,
+    processes: int,
     require: Sequence[str],
     json: Path | None,
 ) -> int:
@@ -43,35 +35,34 @@ def evaluate_env(
         first_seed: Of the first episode; the next ones follow.
         episodes: How many.
         device: For networks.
+        processes: That drive at once, each with an environment of its own.
         require: Requirements on `GYM_METRICS`.
         json: Where to write to.
     """
     requirements = [read_requirement(text, GYM_METRICS) for text in require]
     if episodes < 1:
         raise DrivesimError(f"--tracks: expected 1 episode or more, got {episodes}.")
+    if processes < 1:
+        raise DrivesimError(f"--processes: expected 1 or more, got {processes}.")
     env = make_frame_env(name)
-    players = [_player(policy, env, device) for policy in policies]
+    players = [make_player(policy, env, device) for policy in policies]
     check_writable(json)
     console = Console()
     seeds = range(first_seed, first_seed + episodes)
-    found = evaluate_in_turn(
-        console,
-        [(f"{each.name}: {episodes} episodes", partial(evaluate_in_gym, each, env, seeds)) for each in players],
-    )
+    processes = min(processes, episodes)
+    turns: list[tuple[str, Callable[[Callable[[float], None]], GymEvaluation]]] = []
+    for who, player in zip(policies, players, strict=True):
+        drive = partial(evaluate_in_gym, player, env, seeds)
+        if processes > 1:
+            drive = partial(evaluate_in_processes, who, name, seeds, processes, device)
+        turns.append((f"{player.name}: {episodes} episodes", drive))
+    found = evaluate_in_turn(console, turns)
     env.close()
     console.print(_table(found))
     if json is not None:
         write_plain(json, {"policies": [asdict(evaluation) for evaluation in found]})
     outcomes = [outcome for each in found for outcome in check(requirements, each.name, each.summary)]
     return exit_code(console, outcomes, all(evaluation.complete for evaluation in found))
-
-
-def _player(policy: str, env: gymnasium.Env, device: str) -> FramePlayer:
-    if policy in PLAYERS:
-        return PLAYERS[policy](env)
-    if policy == "expert":
-        raise DrivesimError(f"--policy: the expert knows drivesim's roads alone. With --env: {', '.join(PLAYERS)}.")
-    return PolicyPlayer(load_frame_driver(policy, device), env)
 
 
 def _table(found: Sequence[GymEvaluation]) -> Table:

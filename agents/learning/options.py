@@ -42,6 +42,8 @@ class Args:
     """Let it know the car's speed too."""
     pedal: bool = False
     """Learn the pedal too: the policy drives drivesim/Drive-v0."""
+    pedal_weight: float = 1.0
+    """What an error of the pedal counts, of one of the steering."""
     epochs: int = 4
     """Rounds of training, each followed by a drive on the validation tracks."""
     samples: int = 12_800
@@ -154,7 +156,7 @@ def check(args: Args) -> None:
     if not 0 < args.held_out <= 0.5:
         raise DrivesimError(f"--held-out: expected a share above 0 and at most 0.5, got {args.held_out}.")
     FrameFit(args.crop)
-    for name in ("side_correction", "balance", "recolor", "augment", "averaging", "backbone_rate"):
+    for name in ("side_correction", "balance", "recolor", "augment", "averaging", "backbone_rate", "pedal_weight"):
         if not 0 <= getattr(args, name) <= 1:
             raise DrivesimError(f"{_option(name)}: expected a number from 0 to 1, got {getattr(args, name)}.")
     if args.freeze and is_new(args):

@@ -145,7 +145,7 @@ class Training:
         inputs, wanted = to_tensors(batch, self.policy, self._augment, self._augment_seed)
         with autocast(self.policy.device, self._network):
             actions = self._forward(*inputs)
-        loss = loss_of(actions, wanted)
+        loss = loss_of(actions, wanted, self._options.get("pedal_weight", 1.0))
         value = mean_of(loss.detach()).item()
         if not math.isfinite(value):
             raise DrivesimError(
@@ -285,9 +285,17 @@ def overfit(policy: Policy, batch: Batch, learning_rate: float, steps: int = 200
     return losses[0], losses[-1]
 
 
-def loss_of(actions: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """The loss: errors beyond 0.1 of the range count linearly, since the far-off views are the least certain."""
-    return nn.functional.smooth_l1_loss(actions.float(), wanted, beta=0.1)
+def loss_of(actions: torch.Tensor, wanted: torch.Tensor, pedal_weight: float = 1.0) -> torch.Tensor:
+    """The loss: errors beyond 0.1 of the range count linearly, since the far-off views are the least certain.
+
+    Args:
+        actions: (B, A) steering, and the pedal where it is learned.
+        wanted: (B, A).
+        pedal_weight: What an error of the pedal counts, of one of the steering.
+    """
+    losses = nn.functional.smooth_l1_loss(actions.float(), wanted, beta=0.1, reduction="none")
+    weights = losses.new_tensor([1.0, pedal_weight])[: losses.shape[1]]
+    return (losses * weights).mean()
 
 
 def in_words(driving: Driving) -> str:

@@ -8,7 +8,9 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from datasets.box_action import has_gas_and_brake, to_box
 from datasets.frame_files import FrameWriter
+from datasets.frame_source import write_source
 from drivesim.cockpit.controls import Demand
 from drivesim.cockpit.readings import Readings
 from drivesim.errors import DrivesimError
@@ -48,7 +50,7 @@ class GymDrive:
         self._frame = np.zeros((1, 1, 3), np.uint8)
         self._reward = self._elapsed = 0.0
         self._episode = 0
-        self._wants_recording = False
+        self._wants_recording = self._is_named = False
         self._reset(seed)
 
     @property
@@ -138,7 +140,10 @@ class GymDrive:
 
     def _open(self) -> None:
         try:
-            self._writer = FrameWriter(self.folder, int(np.prod(self.env.action_space.shape or (1,))))
+            self._writer = FrameWriter(self.folder, int(np.prod(self.env.action_space.shape or (1,))), self.dt)
+            if not self._is_named:
+                write_source(self.folder, self.name, {"driver": "human"})
+                self._is_named = True
             self.laps += 1
         except DrivesimError as error:
             self._fail(error)
@@ -184,6 +189,8 @@ def make_environment(name: str) -> gymnasium.Env:
 def box_action(demand: Demand, space: spaces.Space[Any]) -> np.ndarray:
     """Return the action that a person asks for, (N,): steering, throttle or pedal, brake; others in their middle."""
     assert isinstance(space, spaces.Box)
+    if has_gas_and_brake(space):
+        return to_box(np.array([demand.steering, demand.pedal]), space)
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
     action = (low + high) / 2
     # Of each value: where it lies between its lowest and its highest, 0 to 1.

@@ -61,6 +61,7 @@ class StoredDrive:
         speed: (T,) float64, m/s; NaN where unknown.
         time: (T,) float64, seconds since the first step; NaN where unknown.
         sides: Of cameras beside the first one, `left` and `right`, where there are such.
+        environment: Id of the Gymnasium environment that it was recorded in; empty where it is none, or unknown.
     """
 
     name: str
@@ -71,6 +72,7 @@ class StoredDrive:
     speed: Floats
     time: Floats
     sides: Mapping[str, Side] = field(default_factory=dict)
+    environment: str = ""
 
     def __len__(self) -> int:
         """Return the number of steps."""

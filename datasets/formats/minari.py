@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets.box_action import pedal_of
 from datasets.formats.drive import FASTEST, Reading, StoredDrive
 from datasets.formats.losses import Losses
 from datasets.formats.picture_files import decode_picture
@@ -233,7 +234,7 @@ def _episode(folder: Path, file: Any, name: str, layout: _Layout, losses: Losses
         raise ValueError(f"{len(actions)} actions, {len(speed)} speeds, {len(time)} times")
     pedal = np.full(len(actions), np.nan)
     if actions.shape[1] > 1:
-        pedal = actions[:, 1] - (actions[:, 2] if actions.shape[1] == 3 else 0.0)
+        pedal = pedal_of(actions[:, 1], actions[:, 2] if actions.shape[1] == 3 else 0.0)
     steps = np.array(kept)
     source = HdfPictures(folder / _MAIN, group + layout.camera, steps)
     speed = np.where(np.abs(speed) <= FASTEST, speed, np.nan)

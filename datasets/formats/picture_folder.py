@@ -2,7 +2,8 @@
 
 `episode-000001/` holds `000000.png`, ... and `frames.csv`, a row a step: `frame` (the picture), `time` (seconds),
 `steering`, `pedal` and `speed` (m/s; empty where unknown). What `play.py --env` records is read too: there the actions
-are `action_0`, ...: the steering, and the pedal as one value or as throttle and brake.
+are `action_0`, ...: the steering, and the pedal as one value or as throttle and brake; `environment.json` says which
+environment it was.
 """
 
 import csv
@@ -10,8 +11,10 @@ import math
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from datasets.box_action import pedal_of
 from datasets.formats.drive import FASTEST, Reading, StoredDrive
 from datasets.formats.losses import Losses
 from datasets.formats.picture_files import place_of
@@ -20,6 +23,7 @@ from datasets.formats.steps import encode, steps_of
 from datasets.formats.text_lines import cell, lines_of, text_of
 from datasets.formats.udacity_rows import fields_of
 from datasets.frame_files import TABLE
+from datasets.frame_source import source_of
 
 NAME = "picture folder"
 COLUMNS = ("frame", "time", "steering", "pedal", "speed")
@@ -38,7 +42,9 @@ def read_picture_folder(folder: Path, strict: bool = False) -> Reading:
     Raises:
         DrivesimError: If no row can be used, or, under `strict`, at the first bad one.
     """
-    return read_rows(folder, strict, NAME, _rows, _WAY_OUT)
+    reading = read_rows(folder, strict, NAME, _rows, _WAY_OUT)
+    environment = source_of(folder)
+    return replace(reading, drives=[replace(drive, environment=environment) for drive in reading.drives])
 
 
 def repair_picture_folder(folder: Path, out: Path, losses: Losses) -> None:
@@ -121,7 +127,7 @@ def _row_of(name: str, values: Mapping[str, str], folder: Path, segment: str) ->
         raise ValueError("it has no steering")
     pedal = _number(values, "pedal" if "pedal" in values else "action_1", 1.0)
     if "action_2" in values:  # throttle and brake, as in CarRacing
-        pedal -= _number(values, "action_2", 1.0)
+        pedal = pedal_of(pedal, _number(values, "action_2", 1.0))
     return Row(
         name,
         place_of(folder, values.get("frame")),

@@ -10,14 +10,11 @@ import pytest
 from gymnasium import spaces
 
 from agents import evaluate
+from agents.carracing.expert import CarRacingExpert
+from agents.carracing.physics import leave_undrawn
 from agents.evaluation import gym_evaluation
-from agents.evaluation.gym_evaluation import (
-    PolicyPlayer,
-    RandomPlayer,
-    StraightPlayer,
-    evaluate_in_gym,
-    make_frame_env,
-)
+from agents.evaluation.gym_evaluation import evaluate_in_gym, evaluate_in_processes
+from agents.evaluation.gym_players import PolicyPlayer, RandomPlayer, StraightPlayer, make_frame_env
 from drivesim.errors import DrivesimError
 from tests.agents.policies import CAMERA, make_policy
 
@@ -171,6 +168,25 @@ def test_an_interruption_keeps_the_episodes_that_have_ended():
         evaluate_in_gym(StraightPlayer(Corridor()), impatient, range(1, 9))
 
 
+def test_several_processes_return_what_one_does():
+    pytest.importorskip("Box2D")
+    both = evaluate_in_processes("expert", "CarRacing-v3", range(1000, 1002), 2)
+    assert (both.name, both.env, both.seeds, both.complete) == ("expert", "CarRacing-v3", [1000, 1001], True)
+    env = make_frame_env("CarRacing-v3")
+    leave_undrawn(env)
+    alone = evaluate_in_gym(CarRacingExpert(env), env, range(1000, 1002))
+    assert (both.returns, both.lengths) == (alone.returns, alone.lengths)
+
+
+def test_a_missing_box2d_is_told_with_the_way_out(monkeypatch):
+    def missing(name):
+        raise gymnasium.error.DependencyNotInstalled("Box2D is not installed")
+
+    monkeypatch.setattr(gymnasium, "make", missing)
+    with pytest.raises(DrivesimError, match=r"CarRacing-v3 needs Box2D.*pip install 'gymnasium\[box2d\]>=1.3'"):
+        make_frame_env("CarRacing-v3")
+
+
 def test_the_command_prints_and_writes_returns_and_gates_on_them(tmp_path, run):
     options = ("--policy", "straight", "random", "--env", "Tests/Corridor-v0", "--tracks", 4, "--first-seed", 8)
     code, said, _ = run(evaluate, *options, "--json", tmp_path / "e.json", "--require", "return_mean>=-100")
@@ -189,7 +205,8 @@ def test_the_command_prints_and_writes_returns_and_gates_on_them(tmp_path, run):
     ("options", "words"),
     [
         (("--require", "autonomy>=1"), "unknown metric 'autonomy'. Known: return_mean, return_p10"),
-        (("--policy", "expert"), "the expert knows drivesim's roads alone"),
+        (("--policy", "expert"), "there is an expert for CarRacing-v3 alone. With --env Tests/Corridor-v0: straight"),
+        (("--processes", 0), "--processes: expected 1 or more, got 0"),
         (("--policy", "nobody"), "'nobody' is neither a policy's folder"),
         (("--tracks", 0), "expected 1 episode or more, got 0"),
         (("--stress", "all"), "--stress: can't be used with --env"),
