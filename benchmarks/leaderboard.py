@@ -38,7 +38,7 @@ class Args:
     policy: Path | None = None
     """A policy's folder or an .onnx file to drive; one is recorded for and trained if left out."""
     laps: int = 100
-    """Episodes to record."""
+    """Episodes to record; more teach more."""
     epochs: int = 10
     """Of the training."""
     samples: int = 51_200
