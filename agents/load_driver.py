@@ -12,7 +12,7 @@ BASELINES: dict[str, Callable[[], Driver]] = {"expert": ExpertDriver, "straight"
 
 
 # The files that agents.export writes, by the ends of their names; torch.export's is for other programs.
-_EXPORTED = (".onnx", ".tflite")
+EXPORTED = (".onnx", ".tflite")
 
 
 def load_driver(who: Path | str, device: str = "auto", threads: int | None = None) -> Driver:
@@ -38,7 +38,7 @@ def load_frame_driver(who: Path | str, device: str = "auto", threads: int | None
 
 def _load(who: Path | str, device: str, threads: int | None, others: str) -> FrameDriver:
     path = Path(who)
-    if path.suffix in _EXPORTED:
+    if path.suffix in EXPORTED:
         check_name("device", device, ["auto", "cpu", "cuda"])
         if device == "cuda":
             raise DrivesimError(
@@ -47,7 +47,7 @@ def _load(who: Path | str, device: str, threads: int | None, others: str) -> Fra
         return _load_exported(path, threads)
     if not path.is_dir():
         raise DrivesimError(
-            f"--policy: {str(who)!r} is neither a policy's folder{others} nor an {' or '.join(_EXPORTED)} file. "
+            f"--policy: {str(who)!r} is neither a policy's folder{others} nor an {' or '.join(EXPORTED)} file. "
             "Train one: python -m agents.train --data DIR --out DIR"
         )
     from agents.policy import Policy

@@ -12,6 +12,7 @@ import numpy as np
 
 from agents.evaluation.footage import views_again
 from agents.frame_history import Views
+from agents.load_driver import EXPORTED
 from agents.models.saliency_maps import overlay, randomisation_check, saliency_maps
 from agents.policy import Policy
 from agents.rollout import Course, Drive, drive
@@ -48,7 +49,7 @@ def main(args: Args) -> None:
         raise DrivesimError(f"--tracks: expected 1 or more, got {args.tracks}.")
     if args.out.suffix.lower() != ".png":
         raise DrivesimError(f"--out: expected a name that ends in .png, got {args.out.name}.")
-    if args.policy.is_file():
+    if args.policy.suffix in EXPORTED:
         raise DrivesimError(
             f"--policy: what a network looks at is read from its layers, which {args.policy} hides. Give the folder of "
             "the policy that it was exported from."

@@ -9,8 +9,8 @@ from datasets.formats.drive import SIDES, Pictures, Side, StoredDrive
 from datasets.lap_world import world_of
 from datasets.schema import Lap
 from drivesim.camera import CAMERAS, Camera
+from drivesim.ground.texture import GroundTexture
 from drivesim.render import Renderer
-from drivesim.texture import GroundTexture
 from drivesim.vehicle import get_vehicle
 
 

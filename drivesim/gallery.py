@@ -15,7 +15,7 @@ from drivesim.appearance import Appearance
 from drivesim.camera import Camera, get_camera
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError
-from drivesim.painting import Image
+from drivesim.ground.painting import Image
 from drivesim.render import Renderer
 from drivesim.track_generation import generate_track
 from drivesim.vehicle import get_vehicle

@@ -18,10 +18,10 @@ from drivesim.appearance import Appearance
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats, pose_matrix
+from drivesim.ground.painting import Image
+from drivesim.ground.texture import GroundTexture, Page
 from drivesim.opencv_threads import SINGLE_THREADED
-from drivesim.painting import Image
 from drivesim.sprite import car_sprite
-from drivesim.texture import GroundTexture, Page
 from drivesim.track import Track
 from drivesim.vehicle import VehicleParams
 from drivesim.veil import draw_veils, veil_of

@@ -7,7 +7,7 @@ import numpy as np
 
 from drivesim.camera import Camera
 from drivesim.geometry import Floats
-from drivesim.noise import Floats32
+from drivesim.ground.noise import Floats32
 
 # The sky is looked at through no more air than this, metres.
 _FARTHEST = 900.0

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from drivesim.camera import Camera
-from drivesim.painting import Image
+from drivesim.ground.painting import Image
 from drivesim.vehicle import VehicleParams
 
 

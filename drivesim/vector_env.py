@@ -13,6 +13,7 @@ from drivesim.camera import Camera
 from drivesim.env import RENDER_CAMERA, Snapshot
 from drivesim.errors import DrivesimError, check_name
 from drivesim.geometry import Floats
+from drivesim.ground.texture import GroundTexture
 from drivesim.namespaces import NUMPY
 from drivesim.observation import (
     action_space,
@@ -28,7 +29,6 @@ from drivesim.reward import reward_terms
 from drivesim.road_table import RoadTable
 from drivesim.scenario import Scenario, check_options
 from drivesim.simulation import CarState, EndReason, cars_at, start_state, step, where_cars
-from drivesim.texture import GroundTexture
 from drivesim.world import World
 
 _REASON_NAMES = np.array([None, *(reason.name.lower() for reason in list(EndReason)[1:])], object)

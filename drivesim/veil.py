@@ -15,7 +15,7 @@ from numba import njit
 from drivesim.appearance import Appearance
 from drivesim.camera import Camera
 from drivesim.geometry import Floats
-from drivesim.noise import Floats32
+from drivesim.ground.noise import Floats32
 from drivesim.sightlines import sightlines_of
 from drivesim.specks import LEVELS, speck_places, speck_sheets
 from drivesim.weather import Weather

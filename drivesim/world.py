@@ -11,9 +11,9 @@ import numpy as np
 from drivesim.appearance import PRESETS, Appearance
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError, check_name
+from drivesim.ground.texture import GroundTexture
 from drivesim.palette import PALETTES
 from drivesim.render import Renderer
-from drivesim.texture import GroundTexture
 from drivesim.track import LANES, Track
 from drivesim.track_files import read_track
 from drivesim.track_generation import DIFFICULTIES, SPLITS, generate_track

@@ -8,12 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from drivesim.ground_window import CELL, Window
-from drivesim.painting import paint
+from drivesim.ground.painting import paint
+from drivesim.ground.texture import GroundTexture
+from drivesim.ground.window import CELL, Window
 from drivesim.render import Band, Renderer
 from drivesim.road_table import track_rows
 from drivesim.sprite import Sprite
-from drivesim.texture import GroundTexture
 from drivesim.track import Track
 from drivesim.world import World
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from datasets.jpeg import through_jpeg
 from drivesim.geometry import Floats
-from drivesim.painting import Image
+from drivesim.ground.painting import Image
 
 # Frames (K, H, W, 3) uint8 of the cars (K,) to changed ones; the frames given are left as they are.
 Corruption = Callable[[Image, np.ndarray], Image]

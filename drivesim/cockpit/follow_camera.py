@@ -11,8 +11,8 @@ import numpy as np
 
 from drivesim.camera import MAX_PIXELS, Camera
 from drivesim.geometry import Floats
+from drivesim.ground.texture import GroundTexture
 from drivesim.render import Renderer
-from drivesim.texture import GroundTexture
 from drivesim.vehicle import VehicleParams
 from drivesim.world import World
 

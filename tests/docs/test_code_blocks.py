@@ -23,7 +23,7 @@ PLAIN = {"text", "csv"}
 # Python blocks that are not run; a new one has to be argued for.
 MOST_NOT_RUN = 2
 
-COMMAND = re.compile(r"(agents|datasets|benchmarks)\.\w+|docs\.examples\.\w+")
+COMMAND = re.compile(r"(drivesim|agents|datasets|benchmarks)\.\w+|docs\.examples\.\w+")
 TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
 VARIABLES = re.findall(r"^([A-Z]+) \?=", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
 EXTRAS = re.compile(r"\.\[([\w,]+)\]")
@@ -172,7 +172,9 @@ def test_the_modules_and_tests_that_a_document_names_are_there():
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_the_command_lines_within_sentences_are_known(path):
     """Such as `agents.train --freeze`: the command is there, and has the option."""
-    for name, options in re.findall(r"`((?:agents|datasets|benchmarks)\.\w+|play\.py)((?: [^`]*)?)`", path.read_text()):
+    for name, options in re.findall(
+        r"`((?:drivesim|agents|datasets|benchmarks)\.\w+|play\.py)((?: [^`]*)?)`", path.read_text()
+    ):
         module = name.removesuffix(".py") if name.startswith("play") else name
         if not (ROOT / f"{module.replace('.', '/')}.py").exists():
             assert (ROOT / module.replace(".", "/")).is_dir(), f"{path.name}: {name}"

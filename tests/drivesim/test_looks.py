@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from drivesim.appearance import PRESETS, Appearance
-from drivesim.ground_window import CELL, Window
-from drivesim.painting import paint
-from drivesim.scenery import gap_to_road
+from drivesim.ground.painting import paint
+from drivesim.ground.scenery import gap_to_road
+from drivesim.ground.window import CELL, Window
 from drivesim.track import Track
 from drivesim.track_generation import generate_track
 from drivesim.variety import varied_look

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesim import texture
 from drivesim.appearance import PRESETS, Appearance
 from drivesim.camera import CAMERAS, Camera
 from drivesim.errors import DrivesimError
 from drivesim.geometry import to_world
+from drivesim.ground import texture
+from drivesim.ground.texture import GroundTexture, Page
 from drivesim.render import Renderer
-from drivesim.texture import GroundTexture, Page
 from drivesim.track import Track
 from drivesim.track_generation import generate_track
 from drivesim.vehicle import VehicleParams

@@ -5,7 +5,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from drivesim.noise import Floats32
+from drivesim.ground.noise import Floats32
 
 Image = np.ndarray
 

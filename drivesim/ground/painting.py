@@ -7,13 +7,13 @@ A marking's edge is therefore exact: a pixel takes the share of paint that its s
 import numpy as np
 
 from drivesim.appearance import Appearance, Color
-from drivesim.decals import DecalShares, decal_strip, has_decals
 from drivesim.geometry import Floats
-from drivesim.ground_window import CELL, Window
-from drivesim.noise import Floats32
-from drivesim.scenery import has_scenery, scenery_of
-from drivesim.scenery_painting import paint_above, paint_beneath
-from drivesim.surfaces import Surface, ground_of, mottled, structured
+from drivesim.ground.decals import DecalShares, decal_strip, has_decals
+from drivesim.ground.noise import Floats32
+from drivesim.ground.scenery import has_scenery, scenery_of
+from drivesim.ground.scenery_painting import paint_above, paint_beneath
+from drivesim.ground.surfaces import Surface, ground_of, mottled, structured
+from drivesim.ground.window import CELL, Window
 from drivesim.track import Track, arc_coordinates
 
 Image = np.ndarray

@@ -5,8 +5,8 @@ import numpy as np
 
 from drivesim.appearance import Color
 from drivesim.geometry import Floats
-from drivesim.ground_window import Window
-from drivesim.scenery import Buildings
+from drivesim.ground.scenery import Buildings
+from drivesim.ground.window import Window
 
 Image = np.ndarray
 

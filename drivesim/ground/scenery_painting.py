@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 
 from drivesim.appearance import Appearance
-from drivesim.crowns import crown_stamps, shadow_stamps
 from drivesim.geometry import Floats
-from drivesim.ground_window import Window
-from drivesim.roofs import draw_roofs
-from drivesim.scenery import Scenery, SideRoad
-from drivesim.stamps import cast_stamps, lay_masked, lay_stamps, shade
-from drivesim.surfaces import Surface
+from drivesim.ground.crowns import crown_stamps, shadow_stamps
+from drivesim.ground.roofs import draw_roofs
+from drivesim.ground.scenery import Scenery, SideRoad
+from drivesim.ground.stamps import cast_stamps, lay_masked, lay_stamps, shade
+from drivesim.ground.surfaces import Surface
+from drivesim.ground.window import Window
 
 Image = np.ndarray
 

@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 
 from drivesim.appearance import Appearance
-from drivesim.crowns import LARGEST, SHAPES, SIZES
 from drivesim.geometry import Floats
+from drivesim.ground.crowns import LARGEST, SHAPES, SIZES
 from drivesim.track import Track
 
 _FEATURES = ("trees", "buildings", "side_roads", "decoy_lines")

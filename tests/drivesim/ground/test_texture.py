@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from drivesim import texture
 from drivesim.appearance import Appearance
-from drivesim.painting import CELL
-from drivesim.texture import GroundTexture, Page
+from drivesim.ground import texture
+from drivesim.ground.painting import CELL
+from drivesim.ground.texture import GroundTexture, Page
 from drivesim.track import Track
 from drivesim.track_generation import generate_track
 

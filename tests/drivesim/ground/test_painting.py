@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from drivesim.appearance import PRESETS, Appearance
-from drivesim.painting import CELL, Window, paint
+from drivesim.ground.painting import CELL, Window, paint
 from drivesim.track import Track
 from drivesim.track_generation import generate_track
 

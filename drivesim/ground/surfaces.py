@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from drivesim.appearance import Appearance, Color
-from drivesim.ground_window import CELL, Window
-from drivesim.noise import Floats32
-from drivesim.surroundings import TILE_METRES, TILES, tone_ramp, tone_tile
+from drivesim.ground.noise import Floats32
+from drivesim.ground.surroundings import TILE_METRES, TILES, tone_ramp, tone_tile
+from drivesim.ground.window import CELL, Window
 
 Image = np.ndarray
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from drivesim.appearance import Color
-from drivesim.noise import Floats32, seamless_noise
+from drivesim.ground.noise import Floats32, seamless_noise
 
 Image = np.ndarray
 

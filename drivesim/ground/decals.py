@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from drivesim.appearance import Appearance
-from drivesim.noise import seamless_noise
+from drivesim.ground.noise import seamless_noise
 
 Image = np.ndarray
 Floats32 = np.ndarray

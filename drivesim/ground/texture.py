@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from drivesim.appearance import Appearance
-from drivesim.ground_window import CELL, Window
-from drivesim.painting import Image, paint
+from drivesim.ground.painting import Image, paint
+from drivesim.ground.window import CELL, Window
 from drivesim.track import Track
 from drivesim.veil import Veil
 from drivesim.warp import Source, source_of

@@ -1,0 +1,1 @@
+"""Ground: a world from above as one picture, painted once; cameras are warped from it."""
