@@ -84,6 +84,20 @@ class Tuning:
         return Limits(self.lateral, self.forward, self.braking, self.top_speed, power)
 
 
+# Of what is recorded: calmer, since a learner sees yaw rate and slip less sharply than this one steers by them.
+TEACHER = Tuning(
+    lateral=150.0,
+    forward=39.0,
+    braking=85.0,
+    top_speed=95.0,
+    lookahead_time=0.09,
+    heading_mix=0.5,
+    counter=0.0,
+    yaw_gain=0.012,
+    straight_share=0.85,
+)
+
+
 class CarRacingExpert:
     """A player that follows the racing line of the track.
 
@@ -111,14 +125,21 @@ class CarRacingExpert:
         assert isinstance(box, spaces.Box)
         return to_box(np.array(self.demand()), box)
 
-    def demand(self) -> tuple[float, float]:
-        """Return the steering and the pedal, each -1 to 1."""
+    def demand(self, shift: float = 0.0, pace: float = 1.0) -> tuple[float, float]:
+        """Return the steering and the pedal, each -1 to 1.
+
+        Args:
+            shift: Metres to the left of the line where the car is to drive.
+            pace: Share of the line's speeds.
+        """
         tuning, line, car = self.tuning, self.line, self._world.car
         position, velocity, heading = np.array(car.hull.position), np.array(car.hull.linearVelocity), self._heading()
         speed = math.hypot(*velocity)
         self._at = line.nearest(position, self._at)
         ahead = tuning.lookahead + tuning.lookahead_time * speed
-        target = line.points[(self._at + round(ahead / line.spacing)) % len(line.points)] - position
+        aim = (self._at + round(ahead / line.spacing)) % len(line.points)
+        along = (line.points[(aim + 1) % len(line.points)] - line.points[aim]) / line.spacing
+        target = line.points[aim] + shift * np.array([-along[1], along[0]]) - position
         toward = heading
         if speed > _SLOW:
             toward = tuning.heading_mix * velocity / speed + (1 - tuning.heading_mix) * heading
@@ -130,7 +151,7 @@ class CarRacingExpert:
             steady = curvature * (WHEELBASE / 2 - MASS * speed / (4 * TYRE_STIFFNESS))
             angle += tuning.counter * (self.slip() - max(-0.3, min(0.3, steady)))
             angle += tuning.yaw_gain * (speed * curvature - car.hull.angularVelocity)
-        return max(-1.0, min(1.0, -angle)), self._pedal(speed, curvature)
+        return max(-1.0, min(1.0, -angle)), self._pedal(speed, curvature, pace)
 
     def slip(self) -> float:
         """Return the angle from where the car points to where it goes, radians, positive left; 0 where it is slow."""
@@ -144,10 +165,10 @@ class CarRacingExpert:
         angle = self._world.car.hull.angle
         return np.array([-math.sin(angle), math.cos(angle)])
 
-    def _pedal(self, speed: float, curvature: float) -> float:
+    def _pedal(self, speed: float, curvature: float, pace: float) -> float:
         tuning, line, wheels = self.tuning, self.line, self._world.car.wheels
         at = self._at + tuning.preview * speed / line.spacing
-        now, after = (float(line.speed[int(at + step) % len(line.speed)]) for step in (0, 2))
+        now, after = (pace * float(line.speed[int(at + step) % len(line.speed)]) for step in (0, 2))
         now = min(now, math.sqrt(tuning.care * tuning.lateral / max(abs(curvature), 1e-4)))
         after = min(now, after) if after < now else after
         wanted = (after**2 - now**2) / (4 * line.spacing) + tuning.speed_gain * (now - speed)

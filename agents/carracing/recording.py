@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from agents.carracing.expert import CarRacingExpert
+from agents.carracing.expert import TEACHER, CarRacingExpert
 from agents.carracing.physics import DT, HALF_WIDTH, make_car_racing
 from datasets.box_action import to_box
 from datasets.frame_files import FrameWriter
@@ -23,13 +23,15 @@ from datasets.frame_files import FrameWriter
 FIRST_RECORDED_SEED = 1_000_000
 
 # What `agents.record` takes where no noise is asked for.
-NOISE = 0.06
+NOISE = 0.03
 
 # An episode is lost so many metres beside the road, or where the car slides by so many radians.
 _LOST, _SPUN = 5.0, 0.6
 
 # The noise lasts: what is left of it after a step.
 _LASTING = 0.8
+# The car strays from the line, by so many metres and so much slower, for about so long.
+_APART, _SLOWER, _WANDER = 3.0, 0.15, 0.97
 # Of the noise on the pedal, of that on the steering.
 _PEDAL_NOISE = 0.8
 
@@ -57,16 +59,19 @@ def record_episode(folder: Path, seed: int, noise: float) -> Recorded:
     Args:
         folder: Of the episodes.
         seed: Of the track and the noise.
-        noise: Standard deviation of the noise on the steering, of its range; each episode has its own share of it.
+        noise: Standard deviation of the noise on the steering, of its range; each episode has its own share of it. Where
+            there is any the car strays from the line besides, slowly: noise alone hardly takes it off, since it is
+            corrected within a few steps.
     """
     env = make_car_racing("--env")
     rng = np.random.default_rng(seed)
     scale = noise * rng.uniform() * np.array([1.0, _PEDAL_NOISE])
     frame, _ = env.reset(seed=seed)
-    expert = CarRacingExpert(env)
+    expert = CarRacingExpert(env, TEACHER)
     expert.begin()
     writer = FrameWriter(folder, 3, DT)
-    disturbance, total, done, lost = np.zeros(2), 0.0, False, False
+    disturbance, wander, total, done, lost = np.zeros(2), rng.standard_normal(2), 0.0, False, False
+    apart = rng.uniform() * np.array([_APART, _SLOWER]) * (noise > 0)
     box = env.action_space
     assert isinstance(box, spaces.Box)
     world: Any = env.unwrapped
@@ -75,8 +80,11 @@ def record_episode(folder: Path, seed: int, noise: float) -> Recorded:
         while not (done or lost):
             wanted = np.array(expert.demand())
             disturbance = _LASTING * disturbance + np.sqrt(1 - _LASTING**2) * scale * rng.standard_normal(2)
+            wander = _WANDER * wander + np.sqrt(1 - _WANDER**2) * rng.standard_normal(2)
+            shift, slower = apart * wander
+            done_by_car = np.array(expert.demand(float(np.clip(shift, -5, 5)), 1.0 - abs(slower)))
             seen = frame
-            frame, reward, terminated, truncated, _ = env.step(to_box(np.clip(wanted + disturbance, -1, 1), box))
+            frame, reward, terminated, truncated, _ = env.step(to_box(np.clip(done_by_car + disturbance, -1, 1), box))
             writer.append(seen, to_box(wanted, box).tolist(), float(reward), terminated)
             total, done = total + float(reward), terminated or truncated
             away = np.linalg.norm(tiles - np.array(world.car.hull.position), axis=1).min()
