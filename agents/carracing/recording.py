@@ -59,9 +59,9 @@ def record_episode(folder: Path, seed: int, noise: float) -> Recorded:
     Args:
         folder: Of the episodes.
         seed: Of the track and the noise.
-        noise: Standard deviation of the noise on the steering, of its range; each episode has its own share of it. Where
-            there is any the car strays from the line besides, slowly: noise alone hardly takes it off, since it is
-            corrected within a few steps.
+        noise: Standard deviation of the noise on the steering, of its range; each episode has its own share of it.
+            Where there is any the car strays from the line besides, slowly: noise alone hardly takes it off, since it
+            is corrected within a few steps.
     """
     env = make_car_racing("--env")
     rng = np.random.default_rng(seed)
