@@ -131,7 +131,7 @@ def test_a_trial_that_drives_worse_than_others_did_is_ended_early_and_leaves_not
 
 
 def test_a_loss_that_is_no_number_ends_a_trial_and_not_the_search(tmp_path, search, drives, monkeypatch):
-    monkeypatch.setattr("agents.learning.training.loss_of", lambda actions, _: actions.sum() * float("nan"))
+    monkeypatch.setattr("agents.learning.training.loss_of", lambda actions, *_: actions.sum() * float("nan"))
     code, said, _ = search("--trials", 2)
     assert code == 0
     assert said.count("the loss became nan") == 2
