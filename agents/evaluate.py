@@ -35,7 +35,7 @@ from agents.stress.heat_map import draw_heat_map
 from agents.stress.robustness import Robustness, measure_robustness
 from agents.stress.stresses import SEVERITIES, choose_stresses
 from drivesim.command import check_writable, run_command
-from drivesim.errors import DrivesimError
+from drivesim.errors import DrivesimError, option_name
 from drivesim.world import World
 
 # What another environment has not: roads to depart from, and cars to stress.
@@ -117,7 +117,7 @@ def main(args: Args) -> int:
     if args.env is not None:
         for name in _OF_ROADS:
             if getattr(args, name):
-                raise DrivesimError(f"--{name.replace('_', '-')}: can't be used with --env; leave one of them out.")
+                raise DrivesimError(f"{option_name(name)}: can't be used with --env; leave one of them out.")
         episodes = (args.first_seed, args.tracks, args.device, args.processes)
         return evaluate_env(args.env, args.policy, *episodes, args.require, args.json)
     known = [*METRICS, *(f"stress_{name}" for name in METRICS if args.stress)]

@@ -35,8 +35,8 @@ from datasets.cifar10 import read_cifar10
 from datasets.image_augment import ImageAugment
 from datasets.image_folder import read_image_folder
 from datasets.labelled_images import ImageSets, LabelledImages
-from drivesim.command import run_command
-from drivesim.errors import DrivesimError, check_name
+from drivesim.command import is_taken, run_command
+from drivesim.errors import DrivesimError, check_name, option_name
 
 _CIFAR10 = "cifar10"
 _CHUNK = 256
@@ -192,7 +192,7 @@ def _fit(
 
 
 def _check(args: Args) -> None:
-    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
+    if is_taken(args.out):
         raise DrivesimError(f"--out: {args.out} exists and is not empty. Choose another folder or remove it.")
     check_name("--pretrained", args.pretrained, ["none", "imagenet"])
     if args.backbone == PILOTNET:
@@ -208,7 +208,7 @@ def _check(args: Args) -> None:
         raise DrivesimError(f"--learning-rate: expected more than 0, got {args.learning_rate}.")
     for name in ("seed", "weight_decay"):
         if not 0 <= getattr(args, name) < math.inf:
-            raise DrivesimError(f"--{name.replace('_', '-')}: expected 0 or more, got {getattr(args, name)}.")
+            raise DrivesimError(f"{option_name(name)}: expected 0 or more, got {getattr(args, name)}.")
     if not 0 <= args.backbone_rate <= 1:
         raise DrivesimError(f"--backbone-rate: expected a number from 0 to 1, got {args.backbone_rate}.")
     ImageAugment(args.augment, args.flip)

@@ -9,6 +9,7 @@ from typing import Any
 
 import drivesim
 from datasets.schema import LapInfo
+from drivesim.errors import option_name
 from drivesim.simulation import Rules
 from drivesim.weather import CLEAR
 from drivesim.world import World
@@ -53,7 +54,7 @@ def command_line(module: str, args: Any) -> str:
         default = field.default_factory() if field.default_factory is not MISSING else field.default
         if value == default:
             continue
-        option = f"--{field.name.replace('_', '-')}"
+        option = option_name(field.name)
         if isinstance(value, bool):
             words.append(option if value else option.replace("--", "--no-", 1))
         else:

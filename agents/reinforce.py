@@ -12,6 +12,7 @@ import torch
 from rich.console import Console
 
 from agents.learning.checkpoint import Checkpoint
+from agents.learning.same_options import differences
 from agents.lineup import worlds_of_files
 from agents.models.devices import choose_device
 from agents.models.networks import network_of
@@ -122,16 +123,9 @@ def _checkpoint(args: Args, options: dict[str, object]) -> Checkpoint:
     if not Path(args.out).is_dir():
         raise DrivesimError(f"--resume: {args.out} is not there: nothing was interrupted.")
     checkpoint = Checkpoint.read(args.out)
-    before = checkpoint.values["options"]
-    others = [
-        f"{name} {before.get(name)!r}, now {options.get(name)!r}"
-        for name in before | options
-        if before.get(name) != options.get(name)
-    ]
+    others = differences(checkpoint.values["options"], options)
     if others:
-        raise DrivesimError(
-            f"--resume: the run in {args.out} had {'; '.join(others)}. Give the same options, or another --out."
-        )
+        raise DrivesimError(f"--resume: the run in {args.out} had {others}. Give the same options, or another --out.")
     return checkpoint
 
 

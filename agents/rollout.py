@@ -13,6 +13,7 @@ from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats
 from drivesim.namespaces import NUMPY
+from drivesim.scenario import Scenario
 from drivesim.simulation import Rules, start_state, wheel_clearance
 from drivesim.vector_env import DriveVectorEnv, SteerVectorEnv
 from drivesim.vehicle import VehicleParams, get_vehicle
@@ -74,6 +75,11 @@ class Course:
         if self.camera is None:
             return ()
         return self.camera if isinstance(self.camera, tuple) else (self.camera,)
+
+    @property
+    def rules(self) -> Rules:
+        """The rules that its drives go by, but for how an evaluation puts cars back."""
+        return Scenario.from_arguments(self.scenario).rules(self.has_pedal)
 
     @property
     def vehicle(self) -> VehicleParams:

@@ -32,7 +32,7 @@ from agents.models.networks import PILOTNET
 from agents.policy import Policy
 from datasets.lap_files import read_laps
 from datasets.schema import Lap
-from drivesim.command import run_command
+from drivesim.command import is_taken, run_command
 from drivesim.errors import DrivesimError
 
 if TYPE_CHECKING:
@@ -169,8 +169,7 @@ def _suggest(args: Args, trial: "optuna.Trial") -> dict[str, Any]:
 
 
 def _check(args: Args) -> None:
-    new = not args.out.exists() or (args.out.is_dir() and not any(args.out.iterdir()))
-    if not new and not (args.out.is_dir() and args.study.exists()):
+    if is_taken(args.out) and not (args.out.is_dir() and args.study.exists()):
         raise DrivesimError(
             f"--out: {args.out} exists and is not empty, and there is no study {args.study} to go on with. "
             "Choose another folder or remove it."

@@ -30,8 +30,6 @@ from drivesim.appearance import PRESETS, Appearance
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError, check_name
 from drivesim.render import Renderer
-from drivesim.scenario import Scenario
-from drivesim.simulation import Rules
 from drivesim.world import World
 
 _PAGE = Path(__file__).parent / "browser" / "page"
@@ -105,12 +103,6 @@ def _worlds(args: Args) -> list[World]:
     ]
 
 
-def page_rules(driver: OnnxDriver) -> Rules:
-    """Return the rules that a policy drives by on its page: those it is evaluated by."""
-    course = Course.made_for(driver.config)
-    return Scenario.from_arguments(course.scenario).rules(course.has_pedal)
-
-
 def _write_policy(path: Path, policy: Path) -> OnnxDriver:
     """Export a policy's folder, or copy a file; return what drives it."""
     if policy.suffix == ".onnx":
@@ -125,7 +117,7 @@ def _write_policy(path: Path, policy: Path) -> OnnxDriver:
 
 def _page_values(folder: Path, driver: OnnxDriver, worlds: list[World]) -> dict[str, Any]:
     """Write the roads; return all that the page must know, plain JSON."""
-    config, rules = driver.config, page_rules(driver)
+    config, rules = driver.config, Course.made_for(driver.config).rules
     renderers = [Renderer(camera, rules.vehicle) for camera in config.cameras]
     training = config.training
     return {

@@ -27,7 +27,7 @@ from datasets.lap_files import read_laps
 from datasets.schema import Lap
 from drivesim.camera import get_camera
 from drivesim.command import run_command
-from drivesim.errors import DrivesimError
+from drivesim.errors import DrivesimError, option_name
 
 # Threads that draw, and processes that decode.
 _WORKERS = 2
@@ -58,7 +58,7 @@ def main(args: Args) -> None:
     """Measure and print."""
     for name in ("samples", "batch_size", "rounds", "training_rounds"):
         if getattr(args, name) < 1:
-            raise DrivesimError(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(args, name)}.")
+            raise DrivesimError(f"{option_name(name)}: expected 1 or more, got {getattr(args, name)}.")
     if args.samples < args.batch_size:
         raise DrivesimError(f"--samples: expected a batch of {args.batch_size} at least, got {args.samples}.")
     console = Console()

@@ -33,6 +33,11 @@ def run_command(main: Callable[[Args], int | None], arguments: type[Args], descr
         sys.exit(130)
 
 
+def is_taken(path: Path) -> bool:
+    """Tell whether something is at a path that a command would make new: a file, or a folder that is not empty."""
+    return path.exists() and (not path.is_dir() or any(path.iterdir()))
+
+
 def check_writable(path: Path | None) -> None:
     """Make the folder of a file that a command will write, and refuse a place that can't be written.
 

@@ -7,6 +7,11 @@ class DrivesimError(ValueError):
     """Wrong input from outside. Commands print it as one sentence and exit with code 2."""
 
 
+def option_name(field: str) -> str:
+    """Return the command-line option of a field of a command's `Args`."""
+    return f"--{field.replace('_', '-')}"
+
+
 def check_name(argument: str, name: str, known: Iterable[str]) -> str:
     """Return `name` if it is known.
 

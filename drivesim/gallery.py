@@ -13,7 +13,7 @@ import PIL.Image
 
 from drivesim.appearance import Appearance
 from drivesim.camera import Camera, get_camera
-from drivesim.command import run_command
+from drivesim.command import is_taken, run_command
 from drivesim.errors import DrivesimError
 from drivesim.ground.painting import Image
 from drivesim.render import Renderer
@@ -59,7 +59,7 @@ class Args:
 
 def main(args: Args) -> None:
     """Draw the pictures."""
-    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
+    if is_taken(args.out):
         raise DrivesimError(f"--out: {args.out} exists and is not empty. Choose another folder or remove it.")
     try:
         args.out.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from agents.aggregation.shared_wheel import SharedWheel, Sharing
 from agents.aggregation.teacher import Teacher
 from agents.driver import Driver
 from agents.provenance import lap_info
-from agents.rollout import Course, Drive, drive, lap_columns, make_env
+from agents.rollout import Course, Drive, drive, lap_columns
 from datasets.recording import LapWriter
 from datasets.schema import LABELS, MARK_BAD, MARK_POLICY, POLICY_ACTIONS
 from drivesim.world import World
@@ -64,9 +64,7 @@ def gather(
     """
     wheel = SharedWheel(policy, teacher, sharing, rng)
     drives = drive(wheel, worlds, course, rng, on_step)
-    env = make_env(1, Course(has_pedal=course.has_pedal, scenario=course.scenario))
-    rules = env.rules
-    env.close()
+    rules = course.rules
     labels = taught = 0
     for car, driven in enumerate(drives):
         columns = _columns(driven, wheel, car)

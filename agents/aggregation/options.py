@@ -12,7 +12,7 @@ from agents.models.policy_config import PolicyConfig
 from agents.train import Args as TrainArgs
 from datasets.schema import MARK_CORRECTION, Lap
 from drivesim.camera import CAMERAS, get_camera
-from drivesim.errors import DrivesimError, check_name
+from drivesim.errors import DrivesimError, check_name, option_name
 from drivesim.track_generation import DIFFICULTIES
 
 EXPERT, RECORDED, PERSON = "expert", "recorded", "person"
@@ -122,12 +122,12 @@ def check(args: Args) -> None:
     check_name("--difficulty", args.difficulty, [*DIFFICULTIES, "mixed"])
     for name in ("rounds", "drives", "tracks", "round_epochs"):
         if getattr(args, name) < 1:
-            raise DrivesimError(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(args, name)}.")
+            raise DrivesimError(f"{option_name(name)}: expected 1 or more, got {getattr(args, name)}.")
     if args.first_seed < 0:
         raise DrivesimError(f"--first-seed: expected 0 or more, got {args.first_seed}.")
     for name in ("seconds", "round_learning_rate"):
         if not 0 < getattr(args, name) < math.inf:
-            raise DrivesimError(f"--{name.replace('_', '-')}: expected more than 0, got {getattr(args, name)}.")
+            raise DrivesimError(f"{option_name(name)}: expected more than 0, got {getattr(args, name)}.")
     if not args.mixing or not all(0 <= share <= 1 for share in args.mixing):
         given = " ".join(map(str, args.mixing)) or "none"
         raise DrivesimError(f"--mixing: expected probabilities from 0 to 1, one a round, got {given}.")

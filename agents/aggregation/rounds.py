@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from agents.learning.same_options import differences
+from drivesim.command import is_taken
 from drivesim.errors import DrivesimError
 from drivesim.whole_file import whole_file, whole_folder
 
@@ -47,7 +49,7 @@ class Rounds:
         if resume:
             _check_same(folder, options)
         else:
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            if is_taken(folder):
                 raise DrivesimError(
                     f"--out: {folder} exists and is not empty. Choose another folder or remove it, or go on with "
                     "--resume where a run was interrupted."
@@ -99,12 +101,6 @@ def _check_same(folder: Path, options: dict[str, Any]) -> None:
         before = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise DrivesimError(f"--resume: {folder} holds no run that could go on ({path.name} can't be read).") from error
-    others = [
-        f"{name} {before.get(name)!r}, now {options.get(name)!r}"
-        for name in before | options
-        if before.get(name) != options.get(name)
-    ]
+    others = differences(before, options)
     if others:
-        raise DrivesimError(
-            f"--resume: the run in {folder} had {'; '.join(others)}. Give the same options, or another --out."
-        )
+        raise DrivesimError(f"--resume: the run in {folder} had {others}. Give the same options, or another --out.")

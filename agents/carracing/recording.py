@@ -5,9 +5,9 @@ first second, in which CarRacing's camera comes closer, is recorded as it is see
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from gymnasium import spaces
 
 from agents.carracing.expert import TEACHER, CarRacingExpert
 from agents.carracing.physics import DT, HALF_WIDTH, make_car_racing
+from agents.processes import in_processes
 from datasets.box_action import to_box
 from datasets.frame_files import FrameWriter
 
@@ -103,18 +104,10 @@ def record_episodes(
     Raises:
         KeyboardInterrupt: If the user stops it; what was recorded until then stays.
     """
+    record = partial(record_episode, folder, noise=noise)
     found = []
-    if processes == 1:
-        for seed in seeds:
-            found.append(record_episode(folder, seed, noise))
+    with closing(in_processes(record, seeds, processes) if processes > 1 else (record(seed) for seed in seeds)) as done:
+        for each in done:
+            found.append(each)
             on_step(len(found) / len(seeds))
-        return found
-    pool = ProcessPoolExecutor(processes, get_context("spawn"))
-    try:
-        for future in as_completed([pool.submit(record_episode, folder, seed, noise) for seed in seeds]):
-            found.append(future.result())
-            on_step(len(found) / len(seeds))
-    finally:
-        # Of those that are not begun none is, where the user stops it.
-        pool.shutdown(wait=True, cancel_futures=True)
     return sorted(found, key=lambda each: each.seed)

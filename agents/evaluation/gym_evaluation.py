@@ -1,9 +1,8 @@
 """Gym evaluation: the return of a driver in any Gymnasium environment whose observation is a frame."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import get_context
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +14,7 @@ from agents.carracing.physics import leave_undrawn
 from agents.evaluation.gym_players import FramePlayer, id_of, make_frame_env, make_player
 from agents.evaluation.intervals import bootstrap_interval
 from agents.evaluation.metric_table import Metric
+from agents.processes import in_processes
 
 _ALL = (
     Metric("return_mean", "return, mean", "", 1, True, "sum of an episode's rewards; mean over episodes"),
@@ -91,12 +91,8 @@ def evaluate_in_processes(
     env = make_frame_env(name)
     driver = make_player(who, env, device)
     env.close()
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin_process, (who, name, device))
-    try:
-        waiting = [pool.submit(_drive_in_process, seed) for seed in seeds]
-        return _gathered(driver.name, id_of(env), seeds, (done.result() for done in as_completed(waiting)), on_step)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with closing(in_processes(_drive_in_process, seeds, processes, _begin_process, (who, name, device))) as episodes:
+        return _gathered(driver.name, id_of(env), seeds, episodes, on_step)
 
 
 def drive_episode(driver: FramePlayer, env: gymnasium.Env[Any, Any], seed: int) -> tuple[float, int]:

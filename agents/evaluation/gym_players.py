@@ -94,7 +94,7 @@ def make_player(who: str, env: gymnasium.Env[Any, Any], device: str = "auto") ->
     """Make whoever drives in an environment.
 
     Args:
-        who: A policy's folder, an .onnx file, `straight`, `random`, or `expert` where there is one.
+        who: A policy's folder, an exported file, `straight`, `random`, or `expert` where there is one.
         env: The environment.
         device: Of a network.
 

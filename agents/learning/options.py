@@ -13,7 +13,8 @@ from datasets.frame_fit import FrameFit
 from datasets.frames import Variety
 from datasets.stored_frames import StoredVariety
 from datasets.views import Spread
-from drivesim.errors import DrivesimError, check_name
+from drivesim.command import is_taken
+from drivesim.errors import DrivesimError, check_name, option_name
 
 
 @dataclass
@@ -121,8 +122,7 @@ def check(args: Args) -> None:
     Raises:
         DrivesimError: Naming the option.
     """
-    taken = args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir()))
-    if taken and rank() == 0 and not args.resume:
+    if is_taken(args.out) and rank() == 0 and not args.resume:
         raise DrivesimError(
             f"--out: {args.out} exists and is not empty. Choose another folder or remove it, or go on with --resume "
             "where a training was interrupted."
@@ -134,31 +134,31 @@ def check(args: Args) -> None:
         summary_of(folder, args.backbone)
     for name, least, most in (("past", 0, MOST_PAST), ("stride", 1, LONGEST_STRIDE)):
         if not least <= getattr(args, name) <= most:
-            raise DrivesimError(f"{_option(name)}: expected {least} to {most}, got {getattr(args, name)}.")
+            raise DrivesimError(f"{option_name(name)}: expected {least} to {most}, got {getattr(args, name)}.")
     if len(set(args.camera)) < len(args.camera):
         raise DrivesimError(f"--camera: expected cameras, each once, got {' '.join(args.camera)}.")
     # The dataclass refuses its own values: its arguments are named as the options are.
     Variety(looks=args.looks, randomize=args.randomize, palette=args.palette)
     for name in ("sizes", "widths"):
         if not 1 <= getattr(args, name) <= 4:
-            raise DrivesimError(f"{_option(name)}: expected a number from 1 to 4, got {getattr(args, name)}.")
+            raise DrivesimError(f"{option_name(name)}: expected a number from 1 to 4, got {getattr(args, name)}.")
     for name in ("epochs", "samples", "batch_size", "validation_tracks", "threads"):
         value = getattr(args, name)
         if value is not None and value < 1:
-            raise DrivesimError(f"{_option(name)}: expected 1 or more, got {value}.")
+            raise DrivesimError(f"{option_name(name)}: expected 1 or more, got {value}.")
     for name in ("learning_rate", "validation_seconds"):
         if not 0 < getattr(args, name) < math.inf:
-            raise DrivesimError(f"{_option(name)}: expected more than 0, got {getattr(args, name)}.")
+            raise DrivesimError(f"{option_name(name)}: expected more than 0, got {getattr(args, name)}.")
     for name in ("seed", "weight_decay", "turn", "looks", "shift", "warm_up", "patience"):
         value = getattr(args, name)
         if value is not None and not 0 <= value < math.inf:
-            raise DrivesimError(f"{_option(name)}: expected 0 or more, got {value}.")
+            raise DrivesimError(f"{option_name(name)}: expected 0 or more, got {value}.")
     if not 0 < args.held_out <= 0.5:
         raise DrivesimError(f"--held-out: expected a share above 0 and at most 0.5, got {args.held_out}.")
     FrameFit(args.crop)
     for name in ("side_correction", "balance", "recolor", "augment", "averaging", "backbone_rate", "pedal_weight"):
         if not 0 <= getattr(args, name) <= 1:
-            raise DrivesimError(f"{_option(name)}: expected a number from 0 to 1, got {getattr(args, name)}.")
+            raise DrivesimError(f"{option_name(name)}: expected a number from 0 to 1, got {getattr(args, name)}.")
     if args.freeze and is_new(args):
         raise DrivesimError("--freeze: only a pretrained backbone has anything worth keeping. Leave --freeze out.")
 
@@ -174,7 +174,3 @@ def is_new(args: Args) -> bool:
     if args.pretrained == "imagenet":
         return args.backbone in (PILOTNET, CIFAR_CNN)
     return args.pretrained == "none"
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agents.learning.same_options import differences
 from drivesim.errors import DrivesimError
 
 if TYPE_CHECKING:
@@ -70,14 +71,10 @@ def open_study(path: Path, options: dict[str, Any]) -> "optuna.Study":
             f"--study: {path} holds no study that this Optuna reads ({error}). Give another --study."
         ) from error
     before = study.user_attrs.get("options", {})
-    others = [
-        f"{name} {before.get(name)!r}, now {options.get(name)!r}"
-        for name in before | options
-        if before.get(name) != options.get(name)
-    ]
+    others = differences(before, options)
     if others:
         raise DrivesimError(
-            f"--study: {path} is of another search: it had {'; '.join(others)}. Give the same laps and options, or "
+            f"--study: {path} is of another search: it had {others}. Give the same laps and options, or "
             "another --study."
         )
     return study

@@ -15,6 +15,7 @@ from torch import nn
 
 from agents.learning.checkpoint import NAME, Checkpoint, optimizer_tensors, restore_network, restore_optimizer
 from agents.learning.distributed import first_decides, mean_of, rank, share_of, shared
+from agents.learning.same_options import differences
 from agents.learning.schedule import Plan, set_training
 from agents.learning.score import score
 from agents.models.devices import autocast
@@ -216,14 +217,12 @@ class Training:
         """
         checkpoint = Checkpoint.read(self.folder)
         values = checkpoint.values
-        others = [
-            f"{name} {theirs!r}, now {self._options.get(name)!r}"
-            for name, theirs in values["options"].items()
-            if theirs != self._options.get(name)
-        ]
+        # An option that the training did not know makes no difference to it.
+        before = values["options"]
+        others = differences(before, {name: self._options.get(name) for name in before})
         if others:
             raise DrivesimError(
-                f"--resume: the checkpoint in {self.folder} is of another training: it had {'; '.join(others)}. "
+                f"--resume: the checkpoint in {self.folder} is of another training: it had {others}. "
                 "Give the same options, or train anew into another folder."
             )
         restore_network(self._network, checkpoint.part("network."))

@@ -10,7 +10,8 @@ from agents.models.networks import PILOTNET
 from agents.models.policy_config import BY_FRAME, FIXED, INPUTS, PolicyConfig
 from datasets.schema import ACTIONS
 from drivesim.camera import get_camera
-from drivesim.errors import DrivesimError, check_name
+from drivesim.command import is_taken
+from drivesim.errors import DrivesimError, check_name, option_name
 from drivesim.track_generation import DIFFICULTIES
 from drivesim.vehicle import VEHICLES
 
@@ -119,16 +120,16 @@ def check(args: Args) -> None:
     whole = ("steps", "cars", "tracks", "rollout", "passes", "buffer", "evaluate_every", "validation_tracks", "threads")
     for name in (*whole, "half_life"):
         if getattr(args, name) < 1:
-            raise DrivesimError(f"{_option(name)}: expected 1 or more, got {getattr(args, name)}.")
+            raise DrivesimError(f"{option_name(name)}: expected 1 or more, got {getattr(args, name)}.")
     if args.batch_size < 2:
         raise DrivesimError(f"--batch-size: expected 2 or more, got {args.batch_size}.")
     for name in ("warm_up", "penalty", "entropy", "seed"):
         if not 0 <= getattr(args, name) < math.inf:
-            raise DrivesimError(f"{_option(name)}: expected 0 or more, got {getattr(args, name)}.")
+            raise DrivesimError(f"{option_name(name)}: expected 0 or more, got {getattr(args, name)}.")
     for name in ("learning_rate", "critic_rate", "validation_seconds", "most_divergence"):
         value = getattr(args, name)
         if value is not None and not 0 < value < math.inf:
-            raise DrivesimError(f"{_option(name)}: expected more than 0, got {value}.")
+            raise DrivesimError(f"{option_name(name)}: expected more than 0, got {value}.")
     if args.std is not None and not 0.01 <= args.std <= 2:
         raise DrivesimError(f"--std: expected a number from 0.01 to 2, got {args.std}.")
     if not 0 <= args.keep < 1:
@@ -140,8 +141,7 @@ def check(args: Args) -> None:
         changed = [name for name in _FROM_SCRATCH if getattr(args, name) != getattr(usual, name)]
         if changed:
             raise DrivesimError(f"--{changed[0]}: the policy of --policy brings its own. Leave one of them out.")
-    taken = args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir()))
-    if taken and not args.resume:
+    if is_taken(args.out) and not args.resume:
         raise DrivesimError(
             f"--out: {args.out} exists and is not empty. Choose another folder or remove it, or go on with --resume "
             "where a run was interrupted."
@@ -185,7 +185,3 @@ def kept_options(args: Args) -> dict[str, Any]:
     """Return what a run must have in common with the one that it goes on with, plain JSON without paths."""
     kept = {name: value for name, value in vars(args).items() if name not in _FREE}
     return {**kept, "begins": args.policy is not None, "files": len(args.track_files)}
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

@@ -75,21 +75,12 @@ class SoftPolicy(SACPolicy):
     def make_actor(self, features_extractor: Any = None) -> "_DrivingActor":
         """See `SACPolicy.make_actor`."""
         extractor = HiddenFeatures(self.observation_space, self.network)
-        made: dict[str, Any] = {
-            **self.actor_kwargs,
-            "features_extractor": extractor,
-            "features_dim": extractor.features_dim,
-        }
-        return _DrivingActor(**made).to(self.device)
+        return _DrivingActor(**{**self.actor_kwargs, **_extracting(extractor)}).to(self.device)
 
     def make_critic(self, features_extractor: Any = None) -> ContinuousCritic:
         """See `SACPolicy.make_critic`."""
         extractor = OwnFeatures(self.observation_space, self.network)
-        made: dict[str, Any] = {
-            **self.critic_kwargs,
-            "features_extractor": extractor,
-            "features_dim": extractor.features_dim,
-        }
+        made: dict[str, Any] = {**self.critic_kwargs, **_extracting(extractor)}
         return ContinuousCritic(**made).to(self.device)
 
     def _pull_back(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
