@@ -77,3 +77,11 @@ def made_up_drive(
         progress=progress,
         dt=dt,
     )
+
+
+def write_circuit(path, radius):
+    """A track file: a round road of that radius, metres."""
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    rows = [f"{radius * np.cos(a):.4f},{radius * np.sin(a):.4f},4.0,4.0" for a in angle]
+    path.write_text("# x_m,y_m,w_tr_right_m,w_tr_left_m\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path

@@ -17,16 +17,10 @@ from agents.evaluation.metric_table import METRICS
 from datasets.lap_files import read_laps
 from drivesim.camera import CAMERAS
 from drivesim.track_generation import generate_track
+from tests.agents.drives import write_circuit
 from tests.agents.policies import files, make_policy
 
 EXPERT = ("--policy", "expert", "--tracks", 1, "--difficulty", "easy")
-
-
-def write_circuit(path, radius):
-    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    rows = [f"{radius * np.cos(a):.4f},{radius * np.sin(a):.4f},4.0,4.0" for a in angle]
-    path.write_text("# x_m,y_m,w_tr_right_m,w_tr_left_m\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    return path
 
 
 @pytest.fixture
