@@ -83,10 +83,9 @@ class Line:
     def mirrored(self) -> "Line":
         """Return the same drive on the mirrored road: left is right."""
         flip = np.array([1.0, -1.0])
-        points = self.track.points * [1.0, -1.0, 1.0, 1.0]
         return replace(
             self,
-            track=Track.from_points(points[:, [0, 1, 3, 2]], f"{self.track.name}-mirrored"),
+            track=self.track.mirrored(),
             poses=self.poses * [1.0, -1.0, -1.0],
             steering=-self.steering,
             targets=self.targets * flip,
@@ -219,8 +218,6 @@ def _earlier(poses: Floats, jumps: np.ndarray, step: Floats, scale: float, past:
 
 
 def _resized(track: Track, scale: float, width: float, vehicle: VehicleParams) -> Track:
-    points = track.points * scale
-    widths = points[:, 2] + points[:, 3]
+    widths = scale * (track.width_left + track.width_right)
     width = min(width, max(WIDEST * vehicle.width / widths.max(), 1.0))
-    points[:, 2:] *= max(width, NARROWEST * vehicle.width / widths.min())
-    return Track.from_points(points, f"{track.name}-resized")
+    return track.resized(scale, max(width, NARROWEST * vehicle.width / widths.min()))
