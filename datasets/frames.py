@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from datasets.balance import StepDraw, step_chances
 from datasets.lap_world import world_of
 from datasets.recolor import Turns, recolor
 from datasets.schema import Lap
-from datasets.views import Line, Spread, line_of
+from datasets.views import Line, Spread, Steps, line_of
 from drivesim.appearance import Appearance
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError, check_name
-from drivesim.geometry import Floats
 from drivesim.palette import PALETTES
 from drivesim.render import Renderer
 from drivesim.variety import RANDOMIZE, varied_look
@@ -135,20 +135,18 @@ class RenderedFrames:
         with ThreadPoolExecutor(1, "drivesim-batch") as worker:
             pending = None
             for number, scenes in enumerate(self._groups(rng, count)):
-                shares = np.array([len(scene.line) for scene in scenes], float)
-                of_scene = np.sort(rng.choice(len(scenes), batch_size, p=shares / shares.sum()))
                 # Not rng.spawn: its counter is no part of the generator's state, so that a resumed run would differ.
                 of_batch = np.random.default_rng(rng.integers(2**63))
                 if number < skip:
                     continue
-                job = worker.submit(self._draw, scenes, of_scene, of_batch, share or slice(None))
+                job = worker.submit(self._draw, scenes, batch_size, of_batch, share or slice(None))
                 if pending is not None:
                     yield pending.result()
                 pending = job
             if pending is not None:
                 yield pending.result()
 
-    def _groups(self, rng: np.random.Generator, count: int) -> Iterator[list["_Scene"]]:
+    def _groups(self, rng: np.random.Generator, count: int) -> Iterator["_Scenes"]:
         """The scenes of each of `count` batches: a few at a time, so that few textures are held."""
         scenes = [*self._scenes(rng)]
         order = rng.permutation(len(scenes))
@@ -156,7 +154,7 @@ class RenderedFrames:
         held = _SCENES_FROM_ABOVE if looks_down else _SCENES_AHEAD
         groups = min(-(-len(scenes) // held), count)
         for number, chosen in enumerate(np.array_split(order, groups)):
-            group = [_Scene(line, World(line.track, *seen)) for line, *seen in (scenes[i] for i in chosen)]
+            group = _Scenes.of([scenes[i] for i in chosen], self.variety.balance)
             for _ in range(count * number // groups, count * (number + 1) // groups):
                 yield group
 
@@ -192,44 +190,56 @@ class RenderedFrames:
     def _line_of(self, lap: Lap, scale: float = 1.0, width: float = 1.0) -> Line:
         return line_of(lap, self.variety.spread.lookahead, scale, width, self._past, self._stride)
 
-    def _draw(self, scenes: list["_Scene"], of_scene: np.ndarray, rng: np.random.Generator, share: slice) -> Batch:
-        poses: list[Floats] = []
-        actions: list[Floats] = []
-        speeds: list[Floats] = []
-        for index in np.unique(of_scene):
-            line = scenes[index].line
-            steps = line.draw(np.count_nonzero(of_scene == index), self.variety.balance, rng)
-            views, steering = line.view(steps, self.variety.spread, rng)
-            if self._past:
-                past = line.came_from(steps, views, self.variety.spread, rng)
-                views = np.concatenate([views[:, None], past], axis=1)
-            poses.append(views)
-            actions.append(np.column_stack([steering, line.pedal[steps]] if self._has_pedal else [steering]))
-            speeds.append(line.speed[steps])
-        shown = np.concatenate(poses)[share]
+    def _draw(self, scenes: "_Scenes", count: int, rng: np.random.Generator, share: slice) -> Batch:
+        # In the scenes' order: each ground is warped from while it is in the cache.
+        steps = np.sort(scenes.draw(count, rng))
+        views, steering = scenes.steps.view(steps, self.variety.spread, rng)
+        if self._past:
+            past = scenes.steps.came_from(steps, views, self.variety.spread, rng)
+            views = np.concatenate([views[:, None], past], axis=1)
+        actions = np.column_stack([steering, scenes.steps.pedal[steps]] if self._has_pedal else [steering])
+        shown, worlds = views[share], [scenes.worlds[scene] for scene in scenes.of_step[steps[share]].tolist()]
         frames = []
         for renderer in self._renderers:
-            textures = [scenes[index].world.texture(renderer) for index in of_scene[share]]
+            textures = [world.texture(renderer) for world in worlds]
             # A sample's frames lie behind one another.
             drawn = renderer.draw([each for each in textures for _ in range(1 + self._past)], shown.reshape(-1, 3))
             frames.append(drawn.reshape(*shown.shape[:-1], *drawn.shape[1:]))
-        turns = Turns.random(len(of_scene), self.variety.recolor, rng).of(share)
+        turns = Turns.random(count, self.variety.recolor, rng).of(share)
         for each in frames:
             # All that belongs to a sample is turned alike: earlier frames as further rows.
             recolor(each.reshape(len(each), -1, *each.shape[-2:]), turns)
         return Batch(
             tuple(frames),
-            np.concatenate(actions)[share].astype(np.float32),
-            np.concatenate(speeds)[share].astype(np.float32),
+            actions[share].astype(np.float32),
+            scenes.steps.speed[steps[share]].astype(np.float32),
         )
 
 
 @dataclass(frozen=True, eq=False)
-class _Scene:
-    """A lap's line, in a world to see it in."""
+class _Scenes:
+    """Laps' lines in worlds to see them in.
 
-    line: Line
-    world: World
+    Attributes:
+        worlds: One a lap.
+        steps: Of all laps, behind one another.
+        of_step: (T,) int64, the world of each step.
+        draw: Draws from the steps.
+    """
+
+    worlds: list[World]
+    steps: Steps
+    of_step: np.ndarray
+    draw: StepDraw
+
+    @classmethod
+    def of(cls, scenes: Sequence[tuple[Line, Appearance, Weather]], balance: float) -> "_Scenes":
+        lines = [line for line, *_ in scenes]
+        # The longer a lap, the more is drawn from it.
+        chances = np.concatenate([len(line) * step_chances(line.steering, balance) for line in lines])
+        of_step = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
+        worlds = [World(line.track, look, weather) for line, look, weather in scenes]
+        return cls(worlds, Steps.joined(lines), of_step, StepDraw(chances))
 
 
 def _check_alike(laps: Sequence[Lap]) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from datasets.balance import draw_steps
+from datasets.balance import StepDraw, step_chances
 from datasets.formats.drive import Pictures, StoredDrive
 from datasets.frame_fit import FrameFit
 from datasets.frames import Batch
@@ -112,6 +112,7 @@ class StoredFrames:
             for drive, steps in zip(drives, usable, strict=True):
                 views += _side_views(drive, steps, self.variety.side_correction)
         self._fitted = fit_views(views, height, width, fit or FrameFit(), threads, has_pedal, on_step)
+        self._choose = StepDraw(step_chances(self._fitted.actions[:, 0], self.variety.balance))
 
     def __len__(self) -> int:
         """Return the number of recorded steps that are learned from."""
@@ -138,7 +139,7 @@ class StoredFrames:
 
     def _draw(self, count: int, rng: np.random.Generator, share: slice) -> Batch:
         fitted = self._fitted
-        chosen = draw_steps(fitted.actions[:, 0], count, self.variety.balance, rng)
+        chosen = self._choose(count, rng)
         mirrored = (rng.random(count) < 0.5) & self.variety.mirror
         chosen, mirrored = chosen[share], mirrored[share]
         frames, actions = fitted.frames[chosen], fitted.actions[chosen]

@@ -11,11 +11,11 @@ go on as it happened to go. Two things part the label from the movement: the shi
 not show, and each past is bent as if another steering had led here, at random, while the label stays.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from datasets.balance import draw_steps
 from datasets.schema import Lap
 from drivesim.geometry import Floats, to_ego, to_world, wrap_angle
 from drivesim.pursuit import pursuit_curvature
@@ -52,11 +52,10 @@ class Spread:
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
-    """A recorded lap as a line to view from and to come back to.
+class Steps:
+    """What is learned from: steps that were driven, of one lap or of several.
 
     Attributes:
-        track: The road.
         vehicle: The car that drove.
         poses: (T, 3) float64, x y heading, metres and radians, world: the usable steps.
         steering: (T,) float64, what the driver wanted: -1 full left ... +1 full right.
@@ -67,7 +66,6 @@ class Line:
             a jump, stands for those before it.
     """
 
-    track: Track
     vehicle: VehicleParams
     poses: Floats
     steering: Floats
@@ -80,27 +78,11 @@ class Line:
         """Return the number of steps."""
         return len(self.poses)
 
-    def mirrored(self) -> "Line":
-        """Return the same drive on the mirrored road: left is right."""
-        flip = np.array([1.0, -1.0])
-        return replace(
-            self,
-            track=self.track.mirrored(),
-            poses=self.poses * [1.0, -1.0, -1.0],
-            steering=-self.steering,
-            targets=self.targets * flip,
-            past=self.past * [1.0, -1.0, -1.0],
-        )
-
-    def draw(self, count: int, balance: float, rng: np.random.Generator) -> np.ndarray:
-        """Draw `count` steps: (count,) indices.
-
-        Args:
-            count: How many.
-            balance: 0 draws all steps alike, 1 all degrees of steering; in between, some of each.
-            rng: Of the choice.
-        """
-        return draw_steps(self.steering, count, balance, rng)
+    @classmethod
+    def joined(cls, parts: Sequence["Steps"]) -> "Steps":
+        """Return the steps of several drives of one car behind one another."""
+        names = ("poses", "steering", "targets", "pedal", "speed", "past")
+        return Steps(parts[0].vehicle, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def view(self, steps: np.ndarray, spread: Spread, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw views beside some steps.
@@ -150,6 +132,28 @@ class Line:
         return -np.arctan(self.vehicle.wheelbase * curvature) / self.vehicle.max_steering_angle
 
 
+@dataclass(frozen=True, eq=False)
+class Line(Steps):
+    """A recorded lap as a line to view from and to come back to.
+
+    Attributes:
+        track: The road. The rest as of `Steps`.
+    """
+
+    track: Track
+
+    def mirrored(self) -> "Line":
+        """Return the same drive on the mirrored road: left is right."""
+        return replace(
+            self,
+            track=self.track.mirrored(),
+            poses=self.poses * [1.0, -1.0, -1.0],
+            steering=-self.steering,
+            targets=self.targets * [1.0, -1.0],
+            past=self.past * [1.0, -1.0, -1.0],
+        )
+
+
 def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0, past: int = 0, stride: int = 1) -> Line:
     """Take from a lap the steps that can be learned from, on the road as it was or on one of another size.
 
@@ -189,7 +193,6 @@ def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0, 
     usable = lap.good & (ahead <= along[-1]) & (stretch[at] == stretch)
     track = lap.track if scale == width == 1.0 else _resized(lap.track, scale, width, vehicle)
     return Line(
-        track,
         vehicle,
         poses[usable],
         np.clip(label[usable], -1.0, 1.0),
@@ -197,6 +200,7 @@ def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0, 
         lap.wanted("pedal")[usable],
         columns["speed"][usable].astype(np.float64),
         earlier[usable],
+        track,
     )
 
 
