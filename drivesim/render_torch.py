@@ -24,8 +24,10 @@ from drivesim.track import Track
 from drivesim.vehicle import VehicleParams
 from drivesim.weather import Weather
 
-# Samples that are drawn at once: what lies in a processor's cache, and what fills a GPU.
+# Samples that are drawn at once: what lies in a processor's cache, and what fills a GPU; and what each takes meanwhile,
+# bytes.
 _CHUNK = {"cpu": 2**18, "cuda": 2**25}
+_SAMPLE_BYTES = 64
 
 # Draws on frames (N, H, W, 3) uint8 in place, given the poses (N, 3) float64 of the cars that see them and which of
 # the cars in `draw` they are.
@@ -88,6 +90,11 @@ class TorchRenderer:
         self._veils = VeilTable(camera, self.device)
         self._skies = torch.zeros(0, self._sky_rows, 3, dtype=torch.uint8, device=self.device)
         self._sample_ground: Any = torch.compile(_ground_frames, dynamic=True) if compiled else _ground_frames
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the grounds, and of what drawing takes besides frames."""
+        return 4 * len(self.pool.texels) + _SAMPLE_BYTES * _CHUNK[self.device.type]
 
     def texture(self, track: Track, appearance: Appearance, weather: Weather | None = None) -> GroundTexture:
         """Paint the ground for this camera on the host: see `Renderer.texture`."""
