@@ -50,7 +50,8 @@ def torch_device(name: str) -> torch.device:
         raise DrivesimError(f"device: expected cpu, cuda or cuda:N, got {name!r}.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise DrivesimError(f"device: torch finds {torch.cuda.device_count()} GPUs, got {name!r}.")
-    return device
+    # By its number: what is current differs between threads.
+    return torch.device("cuda", torch.cuda.current_device()) if name == "cuda" else device
 
 
 class TorchRenderer:

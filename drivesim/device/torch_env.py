@@ -174,6 +174,11 @@ class DriveTorchEnv(VectorEnv):
         info["final_info"], info["_final_info"] = final_info, ended
         return info
 
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was asked for."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
     def render(self) -> tuple[np.ndarray, ...]:
         """Return one frame (480, 480, 3) uint8 a car, in `rgb_array` mode, drawn on the host."""
         if self.render_mode != "rgb_array":
