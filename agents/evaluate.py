@@ -107,7 +107,10 @@ class Args:
     require: list[str] = field(default_factory=list)
     """Fail unless met, such as "autonomy>=0.99"; of stress_autonomy and the like, the mean over the stresses."""
     device: str = "auto"
-    """For the network: auto, cpu or cuda."""
+    """auto, cpu or cuda for the network; with cuda the cars are simulated and drawn there too, and with torch-cpu by
+    the same code on the CPU."""
+    envs: int | None = None
+    """Cars that drive at once; all if left out."""
     threads: int = 2
     """Threads that draw frames."""
 
@@ -122,7 +125,7 @@ def main(args: Args) -> int:
         return evaluate_env(args.env, args.policy, *episodes, args.require, args.json)
     known = [*METRICS, *(f"stress_{name}" for name in METRICS if args.stress)]
     requirements = [read_requirement(text, known) for text in args.require]
-    entries = line_up(args.policy, args.environment, args.vehicle, args.device, args.threads)
+    entries = line_up(args.policy, args.environment, args.vehicle, args.device, args.threads, args.envs)
     _check(args)
     worlds = _worlds(args)
     summary = args.summary or (Path(os.environ[GITHUB_VARIABLE]) if os.environ.get(GITHUB_VARIABLE) else None)
@@ -193,7 +196,8 @@ def _worlds(args: Args) -> list[World]:
 
 def _stress(console: Console, args: Args, driver: Driver, course: Course, worlds: Sequence[World]) -> Robustness | None:
     """Drive under stress; None where the user stopped it at once."""
-    timed = replace(course, time_limit=args.stress_seconds)
+    # What corrupts frames and actions does so on the host.
+    timed = replace(course, time_limit=args.stress_seconds, device=None)
     try:
         with progress_bar(console, f"{driver.name}: under stress") as on_step:
             return measure_robustness(

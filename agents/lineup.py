@@ -1,11 +1,13 @@
 """Lineup: who is evaluated, and the course and the roads that are driven for it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from agents.driver import Driver
 from agents.frame_driver import FrameDriver
 from agents.load_driver import BASELINES, load_driver
+from agents.models.device_names import loop_device
 from agents.rollout import Course
 from drivesim.errors import DrivesimError, check_name
 from drivesim.track import Track
@@ -14,7 +16,7 @@ from drivesim.world import World, WorldSource
 
 
 def line_up(
-    policies: Sequence[str], environment: str, vehicle: str, device: str, threads: int
+    policies: Sequence[str], environment: str, vehicle: str, device: str, threads: int, envs: int | None = None
 ) -> list[tuple[Driver, Course]]:
     """Return drivers, each with the course that it drives on, and none with another's name.
 
@@ -22,8 +24,9 @@ def line_up(
         policies: Folders, exported files, or baselines.
         environment: For baselines: `steer` or `drive`.
         vehicle: For baselines; a policy brings its own.
-        device: For networks.
+        device: For networks; and, where it names one, for the cars too: see `agents.models.device_names`.
         threads: That draw.
+        envs: Cars at once; None for all.
     """
     if not policies:
         raise DrivesimError(f"--policy: expected a policy's folder, or one of {', '.join(BASELINES)}; got none.")
@@ -32,7 +35,8 @@ def line_up(
     for who, name in zip(policies, _different_names(policies), strict=True):
         driver = load_driver(who, device)
         driver.name = name
-        entries.append((driver, course_of(driver, environment, vehicle, threads)))
+        course = course_of(driver, environment, vehicle, threads)
+        entries.append((driver, replace(course, device=loop_device(device), envs=envs)))
     return entries
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from drivesim.errors import DrivesimError, check_name
 from drivesim.palette import PALETTES
 from drivesim.render import Renderer
 from drivesim.variety import RANDOMIZE, varied_look
+from drivesim.vehicle import VehicleParams
 from drivesim.weather import CLEAR, Weather
 from drivesim.world import World
 
@@ -29,13 +30,14 @@ class Batch(NamedTuple):
     """Samples to learn from.
 
     Attributes:
-        frames: Of each camera, (B, H, W, 3) uint8 RGB; with past frames (B, 1 + past, H, W, 3), newest first.
+        frames: Of each camera, (B, H, W, 3) uint8 RGB; with past frames (B, 1 + past, H, W, 3), newest first. Arrays,
+            or tensors where they were drawn on a torch device.
         actions: (B, A) float32: steering, -1 full left ... +1 full right; and, where it is learned too, the pedal, -1
             full brake ... +1 full throttle.
         speeds: (B,) float32, m/s.
     """
 
-    frames: tuple[np.ndarray, ...]
+    frames: tuple[Any, ...]
     actions: np.ndarray
     speeds: np.ndarray
 
@@ -89,6 +91,7 @@ class RenderedFrames:
         has_pedal: Whether the pedal is learned too.
         past: Earlier frames of each camera beside the newest: see `datasets.views`.
         stride: Control steps from one of these to the next.
+        device: A torch device, such as `cuda`, that draws frames and keeps them; None for OpenCV.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class RenderedFrames:
         has_pedal: bool = False,
         past: int = 0,
         stride: int = 1,
+        device: str | None = None,
     ) -> None:
         self._has_pedal, self._past, self._stride = has_pedal, past, stride
         self.variety = variety or Variety()
@@ -113,7 +117,8 @@ class RenderedFrames:
         self._laps = [lap for lap, _ in pairs]
         self._lines = [line for _, line in pairs]
         cameras = [cameras] if isinstance(cameras, Camera) else cameras
-        self._renderers = [Renderer(camera, self._lines[0].vehicle, threads) for camera in cameras]
+        self._renderers: list[Any] = _renderers(cameras, self._lines[0].vehicle, threads, device)
+        self._device = device
 
     def __len__(self) -> int:
         """Return the number of recorded steps that are learned from."""
@@ -206,14 +211,29 @@ class RenderedFrames:
             drawn = renderer.draw([each for each in textures for _ in range(1 + self._past)], shown.reshape(-1, 3))
             frames.append(drawn.reshape(*shown.shape[:-1], *drawn.shape[1:]))
         turns = Turns.random(count, self.variety.recolor, rng).of(share)
-        for each in frames:
-            # All that belongs to a sample is turned alike: earlier frames as further rows.
-            recolor(each.reshape(len(each), -1, *each.shape[-2:]), turns)
+        # All that belongs to a sample is turned alike: earlier frames as further rows.
+        tall = [each.reshape(len(each), -1, *each.shape[-2:]) for each in frames]
+        if self._device is None:
+            for each in tall:
+                recolor(each, turns)
+        else:
+            from datasets.recolor_torch import recolored
+
+            frames = [recolored(rows, turns).view_as(each) for rows, each in zip(tall, frames, strict=True)]
         return Batch(
             tuple(frames),
             actions[share].astype(np.float32),
             scenes.steps.speed[steps[share]].astype(np.float32),
         )
+
+
+def _renderers(cameras: Sequence[Camera], vehicle: VehicleParams, threads: int, device: str | None) -> list[Any]:
+    """Return what draws each camera's frames."""
+    if device is None:
+        return [Renderer(camera, vehicle, threads) for camera in cameras]
+    from drivesim.render_torch import TorchRenderer
+
+    return [TorchRenderer(camera, vehicle, device) for camera in cameras]
 
 
 @dataclass(frozen=True, eq=False)

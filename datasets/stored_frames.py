@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -181,7 +181,8 @@ class MixedFrames:
             frames, actions, speeds = zip(*parts, strict=True)
             views = zip(*frames, strict=True)
             yield Batch(
-                tuple(np.concatenate(view)[order] for view in views),
+                # One kind of array: where some were drawn on a device, all are read from there.
+                tuple(np.concatenate([_on_host(part) for part in view])[order] for view in views),
                 np.concatenate(actions)[order],
                 np.concatenate(speeds)[order],
             )
@@ -190,6 +191,11 @@ class MixedFrames:
         """Samples of a batch from each source."""
         edges = np.round(np.cumsum([0, *map(len, self._sources)]) * batch_size / len(self)).astype(int)
         return [int(stop - start) for start, stop in pairwise(edges)]
+
+
+def _on_host(frames: Any) -> np.ndarray:
+    """Frames as an array, wherever they were drawn."""
+    return frames if isinstance(frames, np.ndarray) else frames.cpu().numpy()
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,6 +76,11 @@ class RoadTable:
             np.ones(cars),
         )
 
+    @property
+    def used(self) -> int:
+        """How many rows of the table are in use: the first ones."""
+        return self._used
+
     def assign(self, car: int, track: Track, grip: float = 1.0) -> None:
         """Put a car on a track, where the weather leaves so much of the friction."""
         self.road.grip[car] = grip

@@ -97,7 +97,7 @@ class DriveVectorEnv(VectorEnv):
         """
         options = check_options(options, "worlds", "reset_mask")
         mask = self._reset_mask(options)
-        for car, value in enumerate(_seeds(seed, self.num_envs)):
+        for car, value in enumerate(seeds_of(seed, self.num_envs)):
             if value is not None and mask[car]:
                 self._rngs[car] = gymnasium.utils.seeding.np_random(value)[0]
         self._start(mask, options)
@@ -339,7 +339,8 @@ class SteerVectorEnv(DriveVectorEnv):
     has_pedal = False
 
 
-def _seeds(seed: int | list[int | None] | None, count: int) -> list[int | None]:
+def seeds_of(seed: int | list[int | None] | None, count: int) -> list[int | None]:
+    """Return the seed of each car, as `reset` takes them; None for a car that goes on with its own generator."""
     if seed is None:
         return [None] * count
     if isinstance(seed, int | np.integer):
