@@ -64,6 +64,10 @@ VIEWS: dict[str, tuple[float, dict[str, Any]]] = {
 }
 
 
+# What cloning is without all that is made of the laps: the recorded frames and actions, and nothing else.
+PLAIN = {"shift": 0.0, "turn": 0.0, "mirror": False, "looks": 0, "sizes": 1.0, "widths": 1.0, "recolor": 0.0}
+CURVE: dict[str, dict[str, Any]] = {"PilotNet, new": {}, "the same, from the recorded frames alone": PLAIN}
+
 # What the laps are seen in again, by options of the training; they are recorded in looks of the training's palette.
 PALETTES: dict[str, dict[str, Any]] = {
     "as recorded": {"looks": 0, "recolor": 0.0},
@@ -139,7 +143,12 @@ def ablation(seeds: range) -> list[Cell]:
 
 def curve(seeds: range) -> list[Cell]:
     """Return the cells of driving against seconds driven."""
-    return [Cell("curve", "PilotNet, new", amount, "human-like", 0.0, {}, seed) for seed in seeds for amount in AMOUNTS]
+    return [
+        Cell("curve", row, amount, "human-like", 0.0, options, seed)
+        for row, options in CURVE.items()
+        for seed in seeds
+        for amount in AMOUNTS
+    ]
 
 
 def palettes(seeds: range) -> list[Cell]:

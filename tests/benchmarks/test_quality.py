@@ -27,13 +27,15 @@ def little(monkeypatch):
         Cell("views", "+ balance", "30 s", "expert", 0.1, {"balance": 0.5}, 0),
     ]
     monkeypatch.setattr(quality, "ablation", lambda seeds: cells)
-    monkeypatch.setattr(quality, "curve", lambda seeds: [c for c in curve(range(1)) if c.amount in ("10 s", "30 s")])
+    monkeypatch.setattr(
+        quality, "curve", lambda seeds: [c for c in curve(range(1)) if c.amount in ("10 s", "30 s")][1:]
+    )
     return cells
 
 
 def test_every_cell_has_a_name_of_its_own_and_seeds_come_one_after_the_other():
     cells = ablation(range(3)) + curve(range(3)) + palettes(range(3))
-    assert len({cell.name for cell in cells}) == len(cells) == 3 * (4 * 3 + 4 + 4 + 3)
+    assert len({cell.name for cell in cells}) == len(cells) == 3 * (4 * 3 + 4 + 2 * 4 + 3)
     assert [cell.seed for cell in ablation(range(3))] == sorted(cell.seed for cell in ablation(range(3)))
 
 
@@ -124,10 +126,9 @@ def test_cells_of_another_run_are_refused(tmp_path, run, little):
 def test_the_curve_is_drawn_and_written(tmp_path, run, little):
     code, said, wrong = run(quality, "--what", "curve", "--out", tmp_path, "--seeds", 1, "--quick")
     assert code == 0, wrong
-    assert [result["cell"]["amount"] for result in json.loads((tmp_path / "curve.json").read_text())["cells"]] == [
-        "10 s",
-        "30 s",
-    ]
+    cells = [result["cell"] for result in json.loads((tmp_path / "curve.json").read_text())["cells"]]
+    assert [cell["amount"] for cell in cells] == ["30 s", "10 s", "30 s"]
+    assert [cell["options"] != {} for cell in cells] == [False, True, True]
     assert "Driving against seconds driven" in said
     assert cv2.imread(str(tmp_path / "curve.png")).shape[1] > 800
 
