@@ -83,6 +83,10 @@ class SpeedProfiles:
     def __init__(self) -> None:
         self._profiles: WeakKeyDictionary[Track, dict[VehicleParams, Floats]] = WeakKeyDictionary()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Speeds are not sent to another machine: they are computed anew there."""
+        return SpeedProfiles, ()
+
     def pedal(self, env: DriveVectorEnv, cars: np.ndarray) -> Floats:
         """Return the pedal actions (K,) of the cars (K,) of `env`."""
         worlds = [env.worlds[car] for car in cars]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from agents.cluster import USUAL_CARS
 from agents.driver import Driver
 from agents.frame_driver import FrameDriver
 from agents.load_driver import BASELINES, load_driver
@@ -16,7 +17,13 @@ from drivesim.world import World, WorldSource
 
 
 def line_up(
-    policies: Sequence[str], environment: str, vehicle: str, device: str, threads: int, envs: int | None = None
+    policies: Sequence[str],
+    environment: str,
+    vehicle: str,
+    device: str,
+    threads: int,
+    envs: int | None = None,
+    ray: str | None = None,
 ) -> list[tuple[Driver, Course]]:
     """Return drivers, each with the course that it drives on, and none with another's name.
 
@@ -27,6 +34,7 @@ def line_up(
         device: For networks; and, where it names one, for the cars too: see `agents.models.device_names`.
         threads: That draw.
         envs: Cars at once; None for all.
+        ray: Address of a Ray cluster to drive on: see `agents.cluster`.
     """
     if not policies:
         raise DrivesimError(f"--policy: expected a policy's folder, or one of {', '.join(BASELINES)}; got none.")
@@ -36,8 +44,17 @@ def line_up(
         driver = load_driver(who, device)
         driver.name = name
         course = course_of(driver, environment, vehicle, threads)
-        entries.append((driver, replace(course, device=loop_device(device), envs=envs)))
+        entries.append((driver, replace(course, device=loop_device(device), envs=envs, ray=ray)))
     return entries
+
+
+def placed(envs: int | None, ray: Sequence[str] | None) -> tuple[int | None, str | None]:
+    """Return how many cars drive at once, and the address of the cluster that they drive on, as options say it."""
+    if ray is None:
+        return envs, None
+    if len(ray) > 1:
+        raise DrivesimError(f"--ray: expected one address, got {' '.join(ray)}.")
+    return envs or USUAL_CARS, ray[0] if ray else ""
 
 
 def course_of(driver: Driver, environment: str, vehicle: str, threads: int) -> Course:

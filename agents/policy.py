@@ -48,6 +48,17 @@ class Policy(FrameDriver):
         self._tensor_history: TensorHistory | None = None
         self._remembered_on_device: Callable[[], DriveTorchEnv | None] = lambda: None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is sent to another machine: what was seen here stays here."""
+        here = ("_driving", "_history", "_remembered", "_tensor_history", "_remembered_on_device")
+        return {name: value for name, value in vars(self).items() if name not in here}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin without having seen anything."""
+        vars(self).update(state)
+        self._driving = self._tensor_history = None
+        self._remembered_on_device = lambda: None
+
     def with_driving(self, driving: dict[str, float], epoch: int) -> "Policy":
         """Return the same network with what is known of its driving."""
         training = {**self.config.training, "epoch": epoch}

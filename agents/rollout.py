@@ -49,6 +49,7 @@ class Course:
         scenario: Further arguments of the environment (`vehicle`, `control_hz`, `cruise_speed`, ...).
         device: A torch device, such as `cuda`, that cars are simulated, seen and driven on; None for NumPy and OpenCV.
         envs: Cars at once; None for all.
+        ray: Address of a Ray cluster whose machines drive so many cars at once each: see `agents.cluster`.
     """
 
     has_pedal: bool = False
@@ -64,6 +65,7 @@ class Course:
     scenario: dict[str, Any] = field(default_factory=dict)
     device: str | None = None
     envs: int | None = None
+    ray: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse to drive no car at a time."""
@@ -171,7 +173,7 @@ def drive(
         raise DrivesimError(f"rng: noise of {course.noise} needs a generator; give numpy.random.default_rng(seed).")
     if driver.needs_frames and course.camera is None:
         raise DrivesimError(f"camera: {driver.name} sees frames, and the course has no camera. Give it one.")
-    if course.envs is not None and course.envs < len(worlds):
+    if course.ray is not None or (course.envs is not None and course.envs < len(worlds)):
         return _drive_in_turns(driver, worlds, course, rng, on_step)
     log = Log(len(worlds))
     if course.device is None:
@@ -200,7 +202,10 @@ def _drive_in_turns(
 ) -> list[Drive]:
     """Drive so many cars at a time as the course says."""
     # An even number, so that cars that start beside the line do it to the same side as all at once.
-    cars = max((course.envs or 0) // 2 * 2, 1) if course.start_aside or course.start_turn else course.envs or 1
+    envs = course.envs or len(worlds)
+    cars = max(envs // 2 * 2, 1) if course.start_aside or course.start_turn else envs
+    if course.ray is not None:
+        return _drive_on_cluster(driver, worlds, course, cars, on_step)
     driven: list[Drive | None] = []
     for first in range(0, len(worlds), cars):
         chunk = slice(first, first + cars)
@@ -216,6 +221,24 @@ def _drive_in_turns(
             rest = [None] * (len(worlds) - len(driven) - len(stopped.drives))
             raise DriveInterrupted([*driven, *stopped.drives, *rest]) from stopped
     return [each for each in driven if each is not None]
+
+
+def _drive_on_cluster(
+    driver: Driver, worlds: Sequence[World], course: Course, cars: int, on_step: Callable[[float], None] | None
+) -> list[Drive]:
+    """Drive so many cars at a time, each time on some machine."""
+    from agents import cluster
+
+    if course.noise:
+        raise DrivesimError(
+            "ray: the noise of one generator can't be drawn on several machines; give each job its own."
+        )
+    jobs = []
+    for first in range(0, len(worlds), cars):
+        chunk = slice(first, first + cars)
+        starts = None if course.starts is None else course.starts[chunk]
+        jobs.append(cluster.Job(driver, worlds[chunk], replace(course, starts=starts)))
+    return [each for drives in cluster.drive_jobs(jobs, course.ray or "", on_step) for each in drives]
 
 
 class Log:
