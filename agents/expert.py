@@ -1,6 +1,7 @@
 """Expert: a privileged scripted driver, pure pursuit and a speed profile.
 
-The speed profile takes each bend at a share of the grip, and slows down and speeds up within the car's limits.
+The speed profile takes each bend at a share of the grip, and slows down and speeds up within the car's limits; among
+others it drives as `agents.following` says.
 """
 
 from dataclasses import replace
@@ -9,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from agents.following import careful_pedal, swerve
 from drivesim.geometry import Floats
 from drivesim.namespaces import NUMPY
 from drivesim.pursuit import pursuit_curvature
@@ -28,7 +30,7 @@ _PROFILE_SPACING = 2.0
 
 
 class ExpertDriver:
-    """Follows the centreline; knows the road and the car's state."""
+    """Follows the centreline, and passes what stands beside it; knows the road, the car's state and the others'."""
 
     name = "expert"
     needs_frames = False
@@ -40,14 +42,19 @@ class ExpertDriver:
         """See `agents.driver.Driver.act`."""
         vehicle, params = env.state.vehicle, env.rules.vehicle
         ahead = lookahead(vehicle.speed, params)
-        x, y, _ = centerline_at(env.road, env.state.s - params.cg_to_rear + ahead, NUMPY)
-        curvature = pursuit_curvature(env.poses, np.column_stack([x, y]), params)
+        at = env.state.s - params.cg_to_rear + ahead
+        x, y, heading = centerline_at(env.road, at, NUMPY)
+        left = swerve(env, at)
+        targets = np.column_stack([x - left * np.sin(heading), y + left * np.cos(heading)])
+        curvature = pursuit_curvature(env.poses, targets, params)
         # The second term is what slip asks for beyond the geometry: the car's steady-state understeer.
         angle = np.arctan(params.wheelbase * curvature) + understeer(params) * vehicle.speed**2 * curvature
         steering = np.clip(-angle / params.max_steering_angle, -1.0, 1.0)
         if not env.has_pedal:
             return steering[cars, None]
-        return np.column_stack([steering[cars], self._speeds.pedal(env, cars)])
+        pedal = np.zeros(env.num_envs)
+        pedal[cars] = self._speeds.pedal(env, cars)
+        return np.column_stack([steering[cars], careful_pedal(env, pedal)[cars]])
 
 
 class SpeedProfiles:

@@ -11,3 +11,9 @@ except PackageNotFoundError:
 
 register("drivesim/Steer-v0", "drivesim.env:SteerEnv", vector_entry_point="drivesim.vector_env:SteerVectorEnv")
 register("drivesim/Drive-v0", "drivesim.env:DriveEnv", vector_entry_point="drivesim.vector_env:DriveVectorEnv")
+register(
+    "drivesim/Traffic-v0",
+    "drivesim.env:DriveEnv",
+    vector_entry_point="drivesim.vector_env:DriveVectorEnv",
+    kwargs={"lane": "right", "traffic": 8, "obstacles": 6},
+)

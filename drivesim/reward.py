@@ -8,6 +8,7 @@ from drivesim.simulation import EndReason
 LAP_REWARD = 1000.0
 STEP_COST = 0.1
 OFF_ROAD_COST = 100.0
+COLLISION_COST = 100.0
 
 
 def reward_terms(gained: Any, length: Any, end_reason: Any, xp: Namespace) -> dict[str, Any]:
@@ -23,4 +24,5 @@ def reward_terms(gained: Any, length: Any, end_reason: Any, xp: Namespace) -> di
         "progress": LAP_REWARD * gained / length,
         "step": xp.zeros_like(gained) - STEP_COST,
         "off_road": xp.where(end_reason == EndReason.OFF_ROAD, -OFF_ROAD_COST, 0.0),
+        "collision": xp.where(end_reason == EndReason.COLLISION, -COLLISION_COST, 0.0),
     }

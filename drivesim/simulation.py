@@ -29,6 +29,7 @@ class EndReason(IntEnum):
     OFF_ROAD = 2
     STALLED = 3
     TIME_LIMIT = 4
+    COLLISION = 5
 
 
 @dataclass(frozen=True)
@@ -263,6 +264,12 @@ def cars_at(values: Any, cars: np.ndarray) -> Any:
         return Road(values.table, *(column[cars] for column in values[1:]))
     vehicle = VehicleState(*(column[cars] for column in values.vehicle))
     return CarState(vehicle, *(column[cars] for column in values[1:]))
+
+
+def many(state: CarState) -> CarState:
+    """Return one car's state, of floats, as that of many which are one: arrays (1,)."""
+    vehicle = VehicleState(*(np.array([value], np.float64) for value in state.vehicle))
+    return CarState(vehicle, *(np.array([value], np.float64) for value in state[1:]))
 
 
 def where_cars(mask: np.ndarray, state: CarState, other: CarState) -> CarState:

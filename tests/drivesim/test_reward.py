@@ -15,7 +15,7 @@ def test_a_lap_is_worth_1000_however_long_the_road():
 
 
 def test_every_step_costs_a_tenth():
-    assert reward_terms(0.0, 500.0, 0.0, FLOATS) == {"progress": 0.0, "step": -0.1, "off_road": 0.0}
+    assert reward_terms(0.0, 500.0, 0.0, FLOATS) == {"progress": 0.0, "step": -0.1, "off_road": 0.0, "collision": 0.0}
 
 
 @pytest.mark.parametrize("reason", EndReason)
