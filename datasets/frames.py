@@ -17,6 +17,7 @@ from drivesim.errors import DrivesimError, check_name
 from drivesim.geometry import Floats
 from drivesim.palette import PALETTES
 from drivesim.render import Renderer
+from drivesim.traffic_table import Others, together
 from drivesim.variety import RANDOMIZE, varied_look
 from drivesim.weather import CLEAR, Weather
 from drivesim.world import World
@@ -51,7 +52,7 @@ class Variety:
         randomize: What these looks are: `none` draws colours and lines, `looks` all that looks can have, `all` also a
             weather.
         palette: Of these looks: `any`, or `train` or `test`, which have no colour of ground or road in common.
-        sizes: Roads are made up to this many times larger or smaller; 1 for as they are.
+        sizes: Roads are made up to this many times larger or smaller; 1 for as they are, as those with traffic stay.
         widths: Roads are made up to this many times wider besides, and somewhat narrower; 1 for as they are.
         recolor: Share of the samples whose colours are turned at random: see `datasets.recolor`.
         balance: 0 draws steps as often as they were driven, 1 all degrees of steering equally often.
@@ -169,7 +170,8 @@ class RenderedFrames:
         mirrored = rng.permutation((np.arange(count) + rng.integers(2)) % 2 == 0) & self.variety.mirror
         for at, is_mirrored in enumerate(mirrored):
             lap, line = self._laps[at // rounds], self._lines[at // rounds]
-            if max(self.variety.sizes, self.variety.widths) > 1:
+            # Cars and what stands keep their size, and a gap that is shorter or longer asks for another pedal.
+            if max(self.variety.sizes, self.variety.widths) > 1 and not lap.traffic:
                 scale = self.variety.sizes ** rng.uniform(-1, 1)
                 # Recorded roads are rarely much wider than need be, so there is more to add above than below.
                 width = self.variety.widths ** rng.uniform(-0.4, 1)
@@ -196,6 +198,7 @@ class RenderedFrames:
         poses: list[Floats] = []
         actions: list[Floats] = []
         speeds: list[Floats] = []
+        parts: list[Others | None] = []
         for index in np.unique(of_scene):
             line = scenes[index].line
             steps = line.draw(np.count_nonzero(of_scene == index), self.variety.balance, rng)
@@ -204,14 +207,20 @@ class RenderedFrames:
                 past = line.came_from(steps, views, self.variety.spread, rng)
                 views = np.concatenate([views[:, None], past], axis=1)
             poses.append(views)
+            parts.append(line.others_at(steps))
             actions.append(np.column_stack([steering, line.pedal[steps]] if self._has_pedal else [steering]))
             speeds.append(line.speed[steps])
         shown = np.concatenate(poses)[share]
+        others = together(parts, [len(each) * (1 + self._past) for each in poses])
+        if others is not None:
+            of_share = np.arange(len(others.s)).reshape(-1, 1 + self._past)[share].ravel()
+            others = others.of(of_share)
         frames = []
         for renderer in self._renderers:
             textures = [scenes[index].world.texture(renderer) for index in of_scene[share]]
             # A sample's frames lie behind one another.
-            drawn = renderer.draw([each for each in textures for _ in range(1 + self._past)], shown.reshape(-1, 3))
+            grounds = [each for each in textures for _ in range(1 + self._past)]
+            drawn = renderer.draw(grounds, shown.reshape(-1, 3), others)
             frames.append(drawn.reshape(*shown.shape[:-1], *drawn.shape[1:]))
         turns = Turns.random(len(of_scene), self.variety.recolor, rng).of(share)
         for each in frames:

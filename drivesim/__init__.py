@@ -4,6 +4,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from gymnasium.envs.registration import register
 
+from drivesim.scenario import TRAFFIC, TRAFFIC_ID
+
 try:
     __version__ = version("drivesim")
 except PackageNotFoundError:
@@ -12,8 +14,5 @@ except PackageNotFoundError:
 register("drivesim/Steer-v0", "drivesim.env:SteerEnv", vector_entry_point="drivesim.vector_env:SteerVectorEnv")
 register("drivesim/Drive-v0", "drivesim.env:DriveEnv", vector_entry_point="drivesim.vector_env:DriveVectorEnv")
 register(
-    "drivesim/Traffic-v0",
-    "drivesim.env:DriveEnv",
-    vector_entry_point="drivesim.vector_env:DriveVectorEnv",
-    kwargs={"lane": "right", "traffic": 8, "obstacles": 6},
+    TRAFFIC_ID, "drivesim.env:DriveEnv", vector_entry_point="drivesim.vector_env:DriveVectorEnv", kwargs={**TRAFFIC}
 )

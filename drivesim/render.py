@@ -1,9 +1,9 @@
 """Render: frames of many cameras at once, warped from ground textures on a pool of threads.
 
 The frame contract: a frame is the ground texture sampled bilinearly at each pixel's place on the ground, from the mip
-level of the pixel's row; far ahead, the mean of several such samples; rows that show no ground are sky; then the car and
-what else is on the road (see `drivesim.solids`) are drawn, and weather is laid over it all (see `drivesim.veil`). uint8
-RGB, height x width x 3.
+level of the pixel's row; far ahead, the mean of several such samples; rows that show no ground are sky; then the car is
+drawn, what else is on the road (see `drivesim.solids`), and weather over all of it (see `drivesim.veil`). uint8 RGB,
+height x width x 3.
 """
 
 import sys

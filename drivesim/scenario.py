@@ -17,7 +17,8 @@ from drivesim.world import TrackChoices, WorldSource
 STARTS = ("line", "random")
 
 # What `drivesim/Traffic-v0` is; each can be said otherwise.
-TRAFFIC = {"lane": "right", "traffic": 8, "obstacles": 6}
+TRAFFIC_ID = "drivesim/Traffic-v0"
+TRAFFIC: dict[str, Any] = {"lane": "right", "traffic": 8, "obstacles": 6}
 
 _START_OPTIONS = ("s", "lateral", "heading_error", "speed")
 

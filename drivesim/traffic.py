@@ -5,7 +5,7 @@ follow the road by the intelligent driver model from there on: see `drivesim.flo
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -120,6 +120,10 @@ class Traffic:
             for thing in self.things
         ]
         return np.array(rows, np.float64).reshape(-1, COLUMNS)
+
+    def mirrored(self) -> "Traffic":
+        """Return the same on the mirrored road: left is right."""
+        return Traffic(tuple(replace(thing, lateral=-thing.lateral) for thing in self.things))
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, fit for JSON; nothing on the road is an empty dict."""

@@ -1,5 +1,7 @@
 """Traffic table: the traffic around many cars, as padded arrays."""
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -174,7 +176,7 @@ def seen_on(track: Track, traffic: Traffic, s: np.ndarray) -> Others:
     count = len(s)
     others = _nothing(count, len(traffic))._replace(s=np.ascontiguousarray(s, np.float32))
     others.counts[:], others.standing[:], others.things[:] = len(traffic), traffic.standing, traffic.table
-    rows = track_rows(track)
+    rows = _rows(track)
 
     def same(value: float) -> np.ndarray:
         return np.full(count, value)
@@ -182,6 +184,25 @@ def seen_on(track: Track, traffic: Traffic, s: np.ndarray) -> Others:
     road = (rows, same(0), same(len(rows)), same(track.spacing), same(track.length))
     settle(*others[3:], np.ones(count, bool), others.s, others.poses, *road)
     return others
+
+
+@lru_cache(maxsize=64)
+def _rows(track: Track) -> Floats:
+    return track_rows(track)
+
+
+def together(parts: Sequence[Others | None], counts: Sequence[int]) -> Others | None:
+    """Put the traffic of groups of roads together, each so many roads; None where there is nothing on any of them."""
+    places = max((part.s.shape[1] for part in parts if part is not None), default=0)
+    if not places:
+        return None
+    whole = _nothing(sum(counts), places)
+    first = 0
+    for part, count in zip(parts, counts, strict=True):
+        for mine, theirs in zip(whole, part, strict=True) if part is not None else ():
+            mine[(slice(first, first + count), *map(slice, theirs.shape[1:]))] = theirs
+        first += count
+    return whole
 
 
 def _nothing(cars: int, places: int) -> Others:

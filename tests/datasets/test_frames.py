@@ -47,9 +47,9 @@ def seen(monkeypatch):
         views.append((line.track.name.endswith("-mirrored"), *view(line, *args)))
         return views[-1][1:]
 
-    def spied_draw(renderer, textures, poses):
+    def spied_draw(renderer, textures, poses, others=None):
         looks.extend(texture.appearance for texture in textures)
-        return draw(renderer, textures, poses)
+        return draw(renderer, textures, poses, others)
 
     monkeypatch.setattr(Line, "view", spied_view)
     monkeypatch.setattr(Renderer, "draw", spied_draw)
