@@ -22,15 +22,23 @@ PASSING_SPEED, _REST_GAPS = 8.0, 2.0
 # down for what stands.
 _ACCELERATION, _BRAKING, _SLOWING = 0.5, 0.3, 0.35
 
+# Its wheels stay so far from the road's edge, metres.
+_EDGE = 0.2
+
 # Less than this between the sides of the car and of what stands is no room to pass, metres.
 _NO_ROOM = 0.1
 
 
 def swerve(env: DriveVectorEnv, s: Floats) -> Floats:
-    """How far left of the line to drive at `s` (N,) metres: (N,) metres."""
+    """How far left of the line to drive at `s`, (N,) or (N, P) metres: metres, and never off the road."""
     if env.others is None:
-        return np.zeros(len(s))
-    return swerves(env.others, s, env.road.length, env.rules.vehicle)
+        return np.zeros(np.shape(s))
+    road = env.road
+    places = s.reshape(len(road.length), -1)
+    near = np.floor(places / road.spacing[:, None] + 0.5).astype(np.int64) % road.count[:, None]
+    left, right = np.moveaxis(road.table[road.first[:, None] + near, 5:7], -1, 0) - 0.5 * env.rules.vehicle.width
+    found = swerves(env.others, places, road.length, env.rules.vehicle)
+    return np.clip(found, -np.maximum(right - _EDGE, 0.0), np.maximum(left - _EDGE, 0.0)).reshape(np.shape(s))
 
 
 def careful_pedal(env: DriveVectorEnv, pedal: Floats) -> Floats:
@@ -40,7 +48,7 @@ def careful_pedal(env: DriveVectorEnv, pedal: Floats) -> Floats:
         return pedal
     params, speed = env.rules.vehicle, env.state.vehicle.speed
     grip = np.minimum(params.max_braking, params.friction * GRAVITY * env.road.grip)
-    paths = swerves(others, others.s, env.road.length, params)
+    paths = swerve(env, others.s.astype(np.float64))
     length = env.road.length[:, None]
     ahead = others.s - env.state.s[:, None]
     ahead -= length * np.floor(ahead / length + 0.5)

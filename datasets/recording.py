@@ -186,7 +186,7 @@ class LapWriter:
         if rows or self._marks:
             block = np.array(rows, np.float64).reshape(-1, len(DTYPES))
             columns = {name: block[:, at].astype(dtype) for at, (name, dtype) in enumerate(DTYPES.items())}
-            self._write_batch(columns, np.array(where, np.float32).reshape(-1, self._places))
+            self._write_batch(columns, np.array(where, np.float32).reshape(len(rows), self._places))
 
     def _write_batch(self, columns: Columns, others: np.ndarray) -> None:
         batch = batch_of(columns, others, self._schema)

@@ -67,7 +67,7 @@ def _shadow(grow: float) -> _Face:
 def _car() -> list[_Face]:
     none = (0, 0, 0)
     faces: list[_Face] = [_shadow(0.04)]
-    body = _frustum((-0.49, 0.49, 0.49), (-0.5, 0.5, 0.5), (0.13, 0.42))
+    body = _frustum((-0.49, 0.49, 0.49), (-0.5, 0.5, 0.5), (0.08, 0.42))
     upper = _frustum((-0.5, 0.5, 0.5), (-0.475, 0.47, 0.47), (0.42, 0.60))
     faces += [(face, none, 1.0, 0.88 * light, 1.0, _ALWAYS) for face, light in zip(body[:4], _LIGHT[:4], strict=True)]
     faces += [(face, none, 1.0, light, 1.0, _ALWAYS) for face, light in zip(upper, _LIGHT, strict=True)]

@@ -16,9 +16,7 @@ from drivesim.vehicle import VehicleParams
 
 
 class Others(NamedTuple):
-    """Where everything besides the cars is; N roads, M places for things on each.
-
-    `s`, `speed` and `poses` are never written to; the others are when a road is given its traffic.
+    """Where everything besides the cars is; N roads, M places for things on each. Its arrays are never written to.
 
     Attributes:
         s: (N, M) float32, arc length, metres: laps hold it exactly.
@@ -60,10 +58,13 @@ class TrafficTable:
 
     def __init__(self, cars: int) -> None:
         self._others = _nothing(cars, 0)
+        # Whether nobody else has seen its arrays, so that they may be written to.
+        self._is_own = True
 
     @property
     def others(self) -> Others | None:
         """Where everything is; None where nothing is on any road."""
+        self._is_own = False
         return self._others if self._others.s.shape[1] else None
 
     def assign(self, car: int, traffic: Traffic) -> None:
@@ -73,8 +74,8 @@ class TrafficTable:
         if not places:
             return
         others = old
-        if places > old.s.shape[1]:
-            others = _nothing(len(old.s), places)
+        if places > old.s.shape[1] or not self._is_own:
+            others, self._is_own = _nothing(len(old.s), places), True
             for mine, theirs in zip(others, old, strict=True):
                 mine[(slice(None), *map(slice, theirs.shape[1:]))] = theirs
         others.counts[car], others.standing[car] = len(traffic), traffic.standing
@@ -84,7 +85,7 @@ class TrafficTable:
 
     def start(self, cars: np.ndarray, s: Floats, road: Road) -> None:
         """Begin: what stands where it stands, what drives at its distance from the cars (K,) at `s` (K,) metres."""
-        if self.others is None:
+        if not self._others.s.shape[1]:
             return
         old = self._others
         at, speed = old.s.copy(), old.speed.copy()
@@ -126,7 +127,7 @@ class TrafficTable:
 
     def restore(self, others: Others | None, road: Road) -> None:
         """Go back to where everything was; the same traffic must be assigned."""
-        if others is None or self.others is None:
+        if others is None or not self._others.s.shape[1]:
             return
         now = self._others
         s, speed = now.s.copy(), now.speed.copy()
@@ -135,7 +136,7 @@ class TrafficTable:
 
     def aside(self, cars: np.ndarray, s: Floats, vehicle: VehicleParams, road: Road) -> Floats:
         """How far left of the line cars (K,) pass what stands at `s` (K,), metres."""
-        if self.others is None:
+        if not self._others.s.shape[1]:
             return np.zeros(len(cars))
         return swerves(self._others.of(cars), s, road.length[cars], vehicle)
 
