@@ -89,7 +89,9 @@ def test_what_leads_to_a_collision_is_marked_bad(tmp_path, run, monkeypatch):
 
 
 def test_a_collision_is_counted_and_is_an_intervention():
-    worlds = [walled(0), WorldSource([1], "easy").all()[0]]
+    free_world = WorldSource([1], "easy").all()[0]
+    slow = Traffic((Thing("car", 40.0, 0.0, speed=1.0),))
+    worlds = [World(free_world.track, free_world.appearance, free_world.weather, slow), free_world]
     evaluation = measure(BlindDriver(), worlds, Course(has_pedal=True, time_limit=12.0))
     hit, free = evaluation.tracks
     assert (hit["collisions"], free["collisions"]) == (1.0, 0.0)
