@@ -18,7 +18,7 @@ from drivesim.simulation import centerline_at, cruise_pedal
 from drivesim.track import Track
 from drivesim.vector_env import DriveVectorEnv
 from drivesim.vehicle import GRAVITY, VehicleParams
-from drivesim.weather import Weather
+from drivesim.world import World
 
 # The point that is steered for lies this far ahead: wheelbases, and seconds of driving more.
 _LOOKAHEAD_WHEELBASES, _LOOKAHEAD_TIME = 0.75, 0.5
@@ -69,7 +69,7 @@ class SpeedProfiles:
         worlds = [env.worlds[car] for car in cars]
         return np.array(
             [
-                self._pedal(world.track, state.s[car], state.vehicle.speed[car], _under(world.weather, params))
+                self._pedal(world.track, state.s[car], state.vehicle.speed[car], _under(world, params))
                 for car, world in zip(cars, worlds, strict=True)
             ]
         )
@@ -86,9 +86,17 @@ class SpeedProfiles:
         return float(cruise_pedal(speed, max(target, 0.0), params, NUMPY))
 
 
-def _under(weather: Weather, params: VehicleParams) -> VehicleParams:
-    """The car with the friction that a weather leaves it."""
-    return params if weather.grip == 1.0 else replace(params, friction=params.friction * weather.grip)
+def _under(world: World, params: VehicleParams) -> VehicleParams:
+    """The car with the friction that the weather leaves it, and as heavy as it is."""
+    grip, mass = world.weather.grip * world.dynamics.grip, world.dynamics.mass
+    if grip == mass == 1.0:
+        return params
+    return replace(
+        params,
+        friction=params.friction * grip,
+        max_acceleration=params.max_acceleration / mass,
+        max_braking=params.max_braking / mass,
+    )
 
 
 def lookahead(speed: Floats, params: VehicleParams) -> Floats:

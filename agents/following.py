@@ -47,14 +47,14 @@ def careful_pedal(env: DriveVectorEnv, pedal: Floats) -> Floats:
     if others is None:
         return pedal
     params, speed = env.rules.vehicle, env.state.vehicle.speed
-    grip = np.minimum(params.max_braking, params.friction * GRAVITY * env.road.grip)
+    grip = np.minimum(params.max_braking / env.road.mass, params.friction * GRAVITY * env.road.grip)
     paths = swerve(env, others.s.astype(np.float64))
     length = env.road.length[:, None]
     ahead = others.s - env.state.s[:, None]
     ahead -= length * np.floor(ahead / length + 0.5)
     follow = _follow(others, ahead, paths, env.state.lateral, speed, params, grip)
-    slow = _slow_down(others, ahead, speed, params, grip)
-    return np.minimum(pedal, np.minimum(_pedal_for(follow, speed, params), slow))
+    slow = _slow_down(others, ahead, speed, params, grip, env.road.mass)
+    return np.minimum(pedal, np.minimum(_pedal_for(follow, speed, params, env.road.mass), slow))
 
 
 def _follow(
@@ -87,7 +87,9 @@ def _follow(
     return np.where(np.isfinite(gap), np.maximum(found, -grip), np.inf)
 
 
-def _slow_down(others: Others, ahead: Floats, speed: Floats, params: VehicleParams, grip: Floats) -> Floats:
+def _slow_down(
+    others: Others, ahead: Floats, speed: Floats, params: VehicleParams, grip: Floats, mass: Floats
+) -> Floats:
     """Pedal (N,) that comes to what must be passed at `PASSING_SPEED`, and keeps it there."""
     scale = params.length / USUAL_LENGTH
     stands = np.arange(others.s.shape[1]) < others.standing[:, None]
@@ -98,10 +100,10 @@ def _slow_down(others: Others, ahead: Floats, speed: Floats, params: VehiclePara
     passing = PASSING_SPEED * np.sqrt(scale)
     required = (speed**2 - passing**2) / (2 * np.maximum(way, 0.5))
     slowing = np.where(required > _SLOWING * grip, -1.1 * required, np.inf)
-    return np.where(way > 0.0, _pedal_for(slowing, speed, params), cruise_pedal(speed, passing, params, NUMPY))
+    return np.where(way > 0.0, _pedal_for(slowing, speed, params, mass), cruise_pedal(speed, passing, params, NUMPY))
 
 
-def _pedal_for(acceleration: Floats, speed: Floats, params: VehicleParams) -> Floats:
-    """The pedal (N,) that accelerates by so many m/s^2."""
-    wanted = acceleration + params.max_acceleration * (speed / params.max_speed) ** 2
+def _pedal_for(acceleration: Floats, speed: Floats, params: VehicleParams, mass: Floats) -> Floats:
+    """The pedal (N,) that accelerates by so many m/s^2 what weighs `mass` times what the car usually does."""
+    wanted = (acceleration + params.max_acceleration * (speed / params.max_speed) ** 2) * mass
     return np.clip(np.where(wanted > 0, wanted / params.max_acceleration, wanted / params.max_braking), -1.0, 1.0)

@@ -9,6 +9,7 @@ from typing import Any
 
 import drivesim
 from datasets.schema import LapInfo
+from drivesim.dynamics import AS_BUILT
 from drivesim.errors import option_name
 from drivesim.simulation import Rules
 from drivesim.weather import CLEAR
@@ -36,7 +37,7 @@ def lap_info(world: World, rules: Rules, driver: str, seed: int | None = None, *
         environment=_environment(world, rules),
         drivesim_version=drivesim.__version__,
         commit=commit(),
-        notes=notes,
+        notes=notes if world.dynamics == AS_BUILT else {**notes, "dynamics": world.dynamics.to_dict()},
         weather=world.weather.to_dict() if world.weather != CLEAR else {},
         traffic=world.traffic.to_dict(),
     )

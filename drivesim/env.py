@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from drivesim.camera import Camera
+from drivesim.dynamics import seen_from
 from drivesim.errors import DrivesimError
 from drivesim.namespaces import FLOATS
 from drivesim.observation import (
@@ -201,7 +202,7 @@ class DriveEnv(gymnasium.Env):
     def _enter(self, world: World) -> None:
         if getattr(self, "_world", None) is not world:
             self._world = world
-            self._road = road_of_one(world.track, world.weather.grip)
+            self._road = road_of_one(world.track, world.weather.grip, world.dynamics)
             self._traffic.assign(0, world.traffic)
             if world.traffic:
                 self._roads.assign(0, world.track, world.weather.grip)
@@ -215,6 +216,11 @@ class DriveEnv(gymnasium.Env):
     def _draw(self, renderer: Renderer) -> np.ndarray:
         vehicle = self._state.vehicle
         pose = np.array([(vehicle.x, vehicle.y, vehicle.heading)])
+        own = self._world.dynamics
+        if own.is_seen and renderer is not self._large:
+            velocity = np.array([(vehicle.speed, vehicle.lateral_velocity, vehicle.yaw_rate)])
+            when, delay, shake = (np.array([value]) for value in (self._state.time, own.sensor_delay, own.vibration))
+            pose = seen_from(pose, velocity, when, delay, shake)
         return renderer.draw([self._world.texture(renderer)], pose, self.others)[0]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from drivesim.appearance import Appearance
 from drivesim.camera import Camera, get_camera
+from drivesim.dynamics import Dynamics, DynamicsRange
 from drivesim.errors import DrivesimError, check_name
 from drivesim.simulation import Rules
 from drivesim.vehicle import VehicleParams, get_vehicle
@@ -38,6 +39,8 @@ class Scenario:
         lane: `center`, or the `right` or `left` of two lanes, whose middle is then what drivers and metrics go by.
         traffic: Cars that drive on the road, up to 64, one behind the other; on two lanes half of them the other way.
         obstacles: Parked cars, barriers and rows of cones, up to 64; each can be passed within the lane.
+        dynamics: `fixed`, or `mild` or `wide` to draw for every episode mass, grip, tyres, slack, wind and how the
+            camera is held; or a `DynamicsRange` or `Dynamics`. Where `randomize` is `all`, `fixed` is `mild`.
         camera: A preset's name (`topdown`, `front`, `left`, `right`), a `Camera`, a list of these for several at once,
             or None for a vector of the road's state instead of frames.
         vehicle: A preset's name (`car`, `car-dynamic`, `rc`) or `VehicleParams`.
@@ -63,6 +66,7 @@ class Scenario:
     lane: str = "center"
     traffic: int = 0
     obstacles: int = 0
+    dynamics: str | DynamicsRange | Dynamics = "fixed"
     camera: str | Camera | Sequence[str | Camera] | None = "topdown"
     vehicle: str | VehicleParams = "car"
     control_hz: float = 20.0
@@ -126,6 +130,7 @@ class Scenario:
             self.traffic,
             self.obstacles,
             self.rules(has_pedal),
+            self.dynamics,
         )
 
     def start_values(

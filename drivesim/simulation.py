@@ -166,7 +166,21 @@ def step(state: CarState, steering: Any, pedal: Any, road: Road, rules: Rules, x
     if rules.cruise_speed is not None:
         pedal = cruise_pedal(state.vehicle.speed, rules.cruise_speed, rules.vehicle, xp)
     dt = rules.dt / rules.substeps
-    vehicle = step_vehicle(state.vehicle, steering, pedal, rules.vehicle, dt, xp, rules.substeps, rules.wind, road.grip)
+    vehicle = step_vehicle(
+        state.vehicle,
+        steering,
+        pedal,
+        rules.vehicle,
+        dt,
+        xp,
+        rules.substeps,
+        rules.wind + road.wind,
+        road.grip,
+        road.mass,
+        road.tyres,
+        road.lag,
+        road.steering_offset,
+    )
     gained_s, s, lateral, heading_error, width_left, width_right = project(state.s, vehicle, road, xp)
     travelled = state.travelled + _within_reach(gained_s, s, state.vehicle, vehicle, road, xp)
     progress = xp.maximum(state.progress, travelled)

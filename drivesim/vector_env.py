@@ -10,6 +10,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from drivesim.camera import Camera
+from drivesim.dynamics import seen_from
 from drivesim.env import RENDER_CAMERA, Snapshot
 from drivesim.errors import DrivesimError, check_name
 from drivesim.geometry import Floats
@@ -80,6 +81,8 @@ class DriveVectorEnv(VectorEnv):
         # Of each car, in the cars' order: the first reset enters all of them.
         self._worlds: dict[int, World] = {}
         self._textures: list[dict[int, GroundTexture]] = [{} for _ in self.cameras]
+        # Of each car's camera: how late it is, seconds, and how it shakes, metres.
+        self._senses = np.zeros((num_envs, 2))
         self._rngs = [np.random.default_rng() for _ in range(num_envs)]
         self._everyone = np.ones(num_envs, bool)
         self._reasons = np.zeros(num_envs, np.int64)
@@ -291,7 +294,8 @@ class DriveVectorEnv(VectorEnv):
     def _enter(self, car: int, world: World) -> None:
         """Put a car into a world."""
         self._worlds[car] = world
-        self._roads.assign(car, world.track, world.weather.grip)
+        self._roads.assign(car, world.track, world.weather.grip, world.dynamics)
+        self._senses[car] = world.dynamics.sensor_delay, world.dynamics.vibration
         self._traffic.assign(car, world.traffic)
         for renderer, textures in zip(self._renderers, self._textures, strict=True):
             textures[car] = world.texture(renderer)
@@ -342,6 +346,10 @@ class DriveVectorEnv(VectorEnv):
         if not self._renderers:
             return np.column_stack(road_state(self._state, self._roads.road, NUMPY)).astype(np.float32)
         poses = self.poses
+        if self._senses.any():
+            vehicle = self._state.vehicle
+            velocities = np.column_stack([vehicle.speed, vehicle.lateral_velocity, vehicle.yaw_rate])
+            poses = seen_from(poses, velocities, self._state.time, *self._senses.T)
         frames = []
         for number, (renderer, textures) in enumerate(zip(self._renderers, self._textures, strict=True)):
             if mask.all():

@@ -11,6 +11,7 @@ import numpy as np
 from drivesim.appearance import PRESETS, Appearance
 from drivesim.camera import Camera
 from drivesim.crowd import draw_traffic
+from drivesim.dynamics import AS_BUILT, Dynamics, DynamicsRange, get_range
 from drivesim.errors import DrivesimError, check_name
 from drivesim.ground.texture import GroundTexture
 from drivesim.palette import PALETTES
@@ -29,7 +30,7 @@ TrackChoices = None | TrackChoice | Sequence[TrackChoice] | range
 # A source keeps the worlds of at most this many tracks; of more, only those in use.
 _KEPT_WORLDS = 64
 
-_LOOK_KEY, _WEATHER_KEY, _TRAFFIC_KEY = 0x100C, 0x3EA7, 0x7AFF
+_LOOK_KEY, _WEATHER_KEY, _TRAFFIC_KEY, _DYNAMICS_KEY = 0x100C, 0x3EA7, 0x7AFF, 0xD17A
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +42,14 @@ class World:
         appearance: Its look.
         weather: Over it.
         traffic: Obstacles and other cars.
+        dynamics: How the car is.
     """
 
     track: Track
     appearance: Appearance
     weather: Weather = CLEAR
     traffic: Traffic = EMPTY
+    dynamics: Dynamics = AS_BUILT
     _textures: dict[Camera, GroundTexture] = field(default_factory=dict, repr=False)
 
     def texture(self, renderer: Renderer) -> GroundTexture:
@@ -72,6 +75,8 @@ class WorldSource:
         lane: `center`, or the `right` or `left` of two lanes: its middle becomes the centreline.
         traffic: Cars that drive on every road, up to 64, drawn anew for every episode.
         obstacles: Parked cars, barriers and rows of cones on every road, likewise.
+        dynamics: `fixed` (the car as it is built), `mild` or `wide` (drawn anew for every episode), a `DynamicsRange`
+            to draw from, or a `Dynamics`. Where `randomize` is `all`, `fixed` is `mild`.
         rules: Of who drives there, whom the traffic suits: see `drivesim.crowd.draw_traffic`; None for a usual car with
             a pedal.
     """
@@ -89,6 +94,7 @@ class WorldSource:
         traffic: int = 0,
         obstacles: int = 0,
         rules: Rules | None = None,
+        dynamics: str | DynamicsRange | Dynamics = "fixed",
     ) -> None:
         check_name("difficulty", difficulty, [*DIFFICULTIES, "mixed"])
         check_name("split", split, SPLITS)
@@ -107,6 +113,7 @@ class WorldSource:
         self._split, self._appearance, self._weather = split, appearance, weather
         self._randomize, self._palette, self._lane = randomize, palette, lane
         self._crowd = check_count("traffic", traffic), check_count("obstacles", obstacles)
+        self._dynamics = get_range("mild" if randomize == "all" and dynamics == "fixed" else dynamics)
         self._rules = rules or Rules(cruise_speed=None)
         self._choices = None if track is None else [_resolve(choice) for choice in _as_list(track)]
         if self._choices is not None and not self._choices:
@@ -152,11 +159,14 @@ class WorldSource:
             world = World(track, self._look(random_key), self._weather_of(random_key))
             # Of worlds that are made anew each time, the last one keeps its track.
             self._worlds[key] = world
-        if not any(self._crowd):
-            return world
-        rng = np.random.default_rng([_TRAFFIC_KEY, SPLITS.index(self._split), look_seed])
         # The ground is shared with the other episodes on this road.
-        return replace(world, traffic=draw_traffic(world.track, rng, *self._crowd, self._rules))
+        if any(self._crowd):
+            rng = np.random.default_rng([_TRAFFIC_KEY, SPLITS.index(self._split), look_seed])
+            world = replace(world, traffic=draw_traffic(world.track, rng, *self._crowd, self._rules))
+        dynamics = self._dynamics
+        if isinstance(dynamics, DynamicsRange):
+            dynamics = dynamics.draw(np.random.default_rng([_DYNAMICS_KEY, SPLITS.index(self._split), look_seed]))
+        return world if dynamics == AS_BUILT else replace(world, dynamics=dynamics)
 
     def _look(self, random_key: list[int]) -> Appearance:
         rng = np.random.default_rng(random_key)
