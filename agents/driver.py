@@ -1,6 +1,6 @@
 """Driver: whatever turns what a car sees into an action."""
 
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -8,6 +8,11 @@ from drivesim.env import DriveEnv
 from drivesim.errors import DrivesimError
 from drivesim.observation import frames_in
 from drivesim.vector_env import DriveVectorEnv
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from drivesim.device.torch_env import DriveTorchEnv
 
 
 class Driver(Protocol):
@@ -35,6 +40,15 @@ class DriverWithMemory(Protocol):
         ...
 
 
+@runtime_checkable
+class DeviceDriver(Protocol):
+    """A driver that can drive cars on a torch device, where nothing of what they see is copied to the host."""
+
+    def act_on_device(self, env: "DriveTorchEnv", observation: Any, cars: "Tensor") -> "Tensor":
+        """Return actions (K, A) float64 for the cars (K,) of `env`, given the observation of all its N cars."""
+        ...
+
+
 class StraightDriver:
     """The baseline that does nothing: wheel straight, pedal a little down."""
 
@@ -44,6 +58,12 @@ class StraightDriver:
     def act(self, env: DriveVectorEnv, observation: Any, cars: np.ndarray) -> np.ndarray:
         """See `Driver.act`."""
         actions = np.zeros((len(cars), env.single_action_space.shape[0]))
+        actions[:, 1:] = 0.3
+        return actions
+
+    def act_on_device(self, env: "DriveTorchEnv", observation: Any, cars: "Tensor") -> "Tensor":
+        """See `DeviceDriver.act_on_device`."""
+        actions = env.poses.new_zeros(len(cars), env.single_action_space.shape[0])
         actions[:, 1:] = 0.3
         return actions
 

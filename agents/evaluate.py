@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from agents.cluster import join
 from agents.driver import Driver
 from agents.evaluation.evaluation import Evaluation, evaluate
 from agents.evaluation.failures import save_failures
@@ -25,7 +26,7 @@ from agents.evaluation.requirement import check, read_requirement
 from agents.evaluation.step_summary import GITHUB_VARIABLE, append_summary
 from agents.evaluation.table import evaluation_table, stress_table
 from agents.evaluation.turns import evaluate_in_turn, exit_code
-from agents.lineup import generated_worlds, line_up, worlds_of_files
+from agents.lineup import generated_worlds, line_up, placed, worlds_of_files
 from agents.progress import progress_bar
 from agents.provenance import command_line, neutral
 from agents.report.page import write_report
@@ -114,7 +115,13 @@ class Args:
     require: list[str] = field(default_factory=list)
     """Fail unless met, such as "autonomy>=0.99"; of stress_autonomy and the like, the mean over the stresses."""
     device: str = "auto"
-    """For the network: auto, cpu or cuda."""
+    """auto, cpu or cuda for the network; with cuda the cars are simulated and drawn there too, and with torch-cpu by
+    the same code on the CPU."""
+    envs: int | None = None
+    """Cars that drive at once; all if left out, with --ray 25 to a job."""
+    ray: tuple[str, ...] | None = None
+    """Drive on the machines of a Ray cluster: its address, or none for one on this machine. Results are those of
+    driving here with the same --envs."""
     threads: int = 2
     """Threads that draw frames."""
 
@@ -130,8 +137,11 @@ def main(args: Args) -> int:
         return evaluate_env(args.env, args.policy, *episodes, args.require, args.json)
     known = [*METRICS, *(f"stress_{name}" for name in METRICS if args.stress)]
     requirements = [read_requirement(text, known) for text in args.require]
-    entries = line_up(args.policy, args.environment, args.vehicle, args.device, args.threads)
+    envs, ray = placed(args.envs, args.ray)
+    entries = line_up(args.policy, args.environment, args.vehicle, args.device, args.threads, envs, ray)
     _check(args)
+    if ray is not None:
+        join(ray)
     worlds = _worlds(args, entries[0][1].rules)
     summary = args.summary or (Path(os.environ[GITHUB_VARIABLE]) if os.environ.get(GITHUB_VARIABLE) else None)
     failures = None if args.save_failures is None else args.save_failures / "lap-000000"
@@ -202,7 +212,8 @@ def _worlds(args: Args, rules: Rules) -> list[World]:
 
 def _stress(console: Console, args: Args, driver: Driver, course: Course, worlds: Sequence[World]) -> Robustness | None:
     """Drive under stress; None where the user stopped it at once."""
-    timed = replace(course, time_limit=args.stress_seconds)
+    # What corrupts frames and actions does so on the host.
+    timed = replace(course, time_limit=args.stress_seconds, device=None, envs=None, ray=None)
     try:
         with progress_bar(console, f"{driver.name}: under stress") as on_step:
             return measure_robustness(

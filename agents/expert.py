@@ -4,21 +4,29 @@ The speed profile takes each bend at a share of the grip, and slows down and spe
 others it drives as `agents.following` says.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from agents.following import careful_pedal, swerve
 from drivesim.geometry import Floats
-from drivesim.namespaces import NUMPY
-from drivesim.pursuit import pursuit_curvature
-from drivesim.simulation import centerline_at, cruise_pedal
+from drivesim.namespaces import NUMPY, Namespace
+from drivesim.pursuit import arc_to
+from drivesim.road_table import Road
+from drivesim.simulation import CarState, centerline_at, cruise_pedal
 from drivesim.track import Track
 from drivesim.vector_env import DriveVectorEnv
 from drivesim.vehicle import GRAVITY, VehicleParams
 from drivesim.world import World
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from drivesim.device.torch_env import DriveTorchEnv
 
 # The point that is steered for lies this far ahead: wheelbases, and seconds of driving more.
 _LOOKAHEAD_WHEELBASES, _LOOKAHEAD_TIME = 0.75, 0.5
@@ -40,21 +48,44 @@ class ExpertDriver:
 
     def act(self, env: DriveVectorEnv, observation: Any, cars: np.ndarray) -> np.ndarray:
         """See `agents.driver.Driver.act`."""
-        vehicle, params = env.state.vehicle, env.rules.vehicle
-        ahead = lookahead(vehicle.speed, params)
-        at = env.state.s - params.cg_to_rear + ahead
-        x, y, heading = centerline_at(env.road, at, NUMPY)
-        left = swerve(env, at)
-        targets = np.column_stack([x - left * np.sin(heading), y + left * np.cos(heading)])
-        curvature = pursuit_curvature(env.poses, targets, params)
-        # The second term is what slip asks for beyond the geometry: the car's steady-state understeer.
-        angle = np.arctan(params.wheelbase * curvature) + understeer(params) * vehicle.speed**2 * curvature
-        steering = np.clip(-angle / params.max_steering_angle, -1.0, 1.0)
+        aside = partial(swerve, env)
+        steering = _steering(env.state, env.road, env.rules.vehicle, NUMPY, aside)
         if not env.has_pedal:
             return steering[cars, None]
         pedal = np.zeros(env.num_envs)
         pedal[cars] = self._speeds.pedal(env, cars)
         return np.column_stack([steering[cars], careful_pedal(env, pedal)[cars]])
+
+    def act_on_device(self, env: "DriveTorchEnv", observation: Any, cars: "Tensor") -> "Tensor":
+        """See `agents.driver.DeviceDriver.act_on_device`; the pedal is looked up on the host."""
+        import torch
+
+        from drivesim.device.namespace import TORCH
+
+        steering = _steering(env.state, env.road, env.rules.vehicle, TORCH)[cars]
+        if not env.has_pedal:
+            return steering[:, None]
+        state, params = env.state, env.rules.vehicle
+        s, speed = torch.stack([state.s[cars], state.vehicle.speed[cars]]).cpu().numpy()
+        worlds = [env.worlds[car] for car in cars.tolist()]
+        pedal = torch.from_numpy(self._speeds.pedal_in(worlds, s, speed, params)).to(steering)
+        return torch.stack([steering, pedal], dim=1)
+
+
+def _steering(
+    state: CarState, road: Road, params: VehicleParams, xp: Namespace, aside: Callable[[Any], Any] | None = None
+) -> Any:
+    """The steering actions of all cars: pure pursuit of a point ahead, on the centreline or so far left of it."""
+    vehicle = state.vehicle
+    at = state.s - params.cg_to_rear + lookahead(vehicle.speed, params)
+    x, y, heading = centerline_at(road, at, xp)
+    if aside is not None:
+        left = aside(at)
+        x, y = x - left * xp.sin(heading), y + left * xp.cos(heading)
+    curvature = arc_to(vehicle.x, vehicle.y, vehicle.heading, x, y, params, xp)
+    # The second term is what slip asks for beyond the geometry: the car's steady-state understeer.
+    angle = xp.atan(params.wheelbase * curvature) + understeer(params) * vehicle.speed**2 * curvature
+    return xp.clip(-angle / params.max_steering_angle, -1.0, 1.0)
 
 
 class SpeedProfiles:
@@ -63,15 +94,19 @@ class SpeedProfiles:
     def __init__(self) -> None:
         self._profiles: WeakKeyDictionary[Track, dict[VehicleParams, Floats]] = WeakKeyDictionary()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Speeds are not sent to another machine: they are computed anew there."""
+        return SpeedProfiles, ()
+
     def pedal(self, env: DriveVectorEnv, cars: np.ndarray) -> Floats:
         """Return the pedal actions (K,) of the cars (K,) of `env`."""
-        state, params = env.state, env.rules.vehicle
         worlds = [env.worlds[car] for car in cars]
+        return self.pedal_in(worlds, env.state.s[cars], env.state.vehicle.speed[cars], env.rules.vehicle)
+
+    def pedal_in(self, worlds: Sequence[World], s: Floats, speed: Floats, params: VehicleParams) -> Floats:
+        """Return the pedal actions (K,) of cars in worlds, one each, at arc length `s` (m) with a speed (m/s)."""
         return np.array(
-            [
-                self._pedal(world.track, state.s[car], state.vehicle.speed[car], _under(world, params))
-                for car, world in zip(cars, worlds, strict=True)
-            ]
+            [self._pedal(world.track, s[i], speed[i], _under(world, params)) for i, world in enumerate(worlds)]
         )
 
     def _pedal(self, track: Track, s: float, speed: float, params: VehicleParams) -> float:

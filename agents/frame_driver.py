@@ -44,6 +44,18 @@ class FrameDriver(ABC):
 
     def act(self, env: DriveVectorEnv, observation: Any, cars: np.ndarray) -> np.ndarray:
         """See `agents.driver.Driver.act`; with past frames, each call is a control step of these cars."""
+        self.check_env(env)
+        views = views_of(observation, env)
+        speeds = env.state.vehicle.speed if self.config.takes_speed else None
+        if len(cars) < len(views[0]):
+            views = tuple(frames[cars] for frames in views)
+            speeds = None if speeds is None else speeds[cars]
+        if self.config.past:
+            views = self._history_in(env).push(views, cars)
+        return self.predict(views, speeds)
+
+    def check_env(self, env: Any) -> None:
+        """Refuse an environment with other cameras or actions."""
         if env.cameras != self.config.cameras:
             raise DrivesimError(
                 f"camera: this policy was made for {_in_words(self.config.cameras)}; the environment has "
@@ -54,14 +66,6 @@ class FrameDriver(ABC):
                 f"action: this policy gives {', '.join(self.config.outputs)}; the environment takes "
                 f"{env.single_action_space.shape[0]} values."
             )
-        views = views_of(observation, env)
-        speeds = env.state.vehicle.speed if self.config.takes_speed else None
-        if len(cars) < len(views[0]):
-            views = tuple(frames[cars] for frames in views)
-            speeds = None if speeds is None else speeds[cars]
-        if self.config.past:
-            views = self._history_in(env).push(views, cars)
-        return self.predict(views, speeds)
 
     def forget(self, env: DriveVectorEnv, cars: np.ndarray) -> None:
         """See `agents.driver.DriverWithMemory.forget`."""

@@ -10,6 +10,7 @@ wanders, and errors of position that are let be until they are large enough to n
 """
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -89,7 +90,7 @@ class HumanLikeDriver:
     name = "human-like"
     needs_frames = False
 
-    def __init__(self, seed: int = 0, habits: Habits | None = None) -> None:
+    def __init__(self, seed: int | Sequence[int] = 0, habits: Habits | None = None) -> None:
         self.habits = habits or Habits()
         self._rng = np.random.default_rng(seed)
         self._speeds = SpeedProfiles()

@@ -1,12 +1,15 @@
 """Lineup: who is evaluated, and the course and the roads that are driven for it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from agents.cluster import USUAL_CARS
 from agents.driver import Driver
 from agents.frame_driver import FrameDriver
 from agents.load_driver import BASELINES, load_driver
+from agents.models.device_names import loop_device
 from agents.rollout import Course
 from drivesim.errors import DrivesimError, check_name
 from drivesim.track import Track
@@ -15,7 +18,13 @@ from drivesim.world import World, WorldSource
 
 
 def line_up(
-    policies: Sequence[str], environment: str, vehicle: str, device: str, threads: int
+    policies: Sequence[str],
+    environment: str,
+    vehicle: str,
+    device: str,
+    threads: int,
+    envs: int | None = None,
+    ray: str | None = None,
 ) -> list[tuple[Driver, Course]]:
     """Return drivers, each with the course that it drives on, and none with another's name.
 
@@ -23,8 +32,10 @@ def line_up(
         policies: Folders, exported files, or baselines.
         environment: For baselines: `steer` or `drive`.
         vehicle: For baselines; a policy brings its own.
-        device: For networks.
+        device: For networks; and, where it names one, for the cars too: see `agents.models.device_names`.
         threads: That draw.
+        envs: Cars at once; None for all.
+        ray: Address of a Ray cluster to drive on: see `agents.cluster`.
     """
     if not policies:
         raise DrivesimError(f"--policy: expected a policy's folder, or one of {', '.join(BASELINES)}; got none.")
@@ -33,8 +44,18 @@ def line_up(
     for who, name in zip(policies, _different_names(policies), strict=True):
         driver = load_driver(who, device)
         driver.name = name
-        entries.append((driver, course_of(driver, environment, vehicle, threads)))
+        course = course_of(driver, environment, vehicle, threads)
+        entries.append((driver, replace(course, device=loop_device(device), envs=envs, ray=ray)))
     return entries
+
+
+def placed(envs: int | None, ray: Sequence[str] | None) -> tuple[int | None, str | None]:
+    """Return how many cars drive at once, and the address of the cluster that they drive on, as options say it."""
+    if ray is None:
+        return envs, None
+    if len(ray) > 1:
+        raise DrivesimError(f"--ray: expected one address, got {' '.join(ray)}.")
+    return envs or USUAL_CARS, ray[0] if ray else ""
 
 
 def course_of(driver: Driver, environment: str, vehicle: str, threads: int) -> Course:

@@ -6,7 +6,8 @@ from pathlib import Path
 from agents.driver import Driver, StraightDriver
 from agents.expert import ExpertDriver
 from agents.frame_driver import FrameDriver
-from drivesim.errors import DrivesimError, check_name
+from agents.models.device_names import loop_device
+from drivesim.errors import DrivesimError
 
 BASELINES: dict[str, Callable[[], Driver]] = {"expert": ExpertDriver, "straight": StraightDriver}
 
@@ -20,7 +21,7 @@ def load_driver(who: Path | str, device: str = "auto", threads: int | None = Non
 
     Args:
         who: A policy's folder, an exported file, or the name of a baseline: `expert` or `straight`.
-        device: Of a policy's network: `auto`, `cpu` or `cuda`. An exported file is computed on the CPU.
+        device: Of a policy's network: see `agents.models.device_names`. An exported file is computed on the CPU.
         threads: Of an exported file: see `OnnxDriver`.
 
     Raises:
@@ -39,8 +40,7 @@ def load_frame_driver(who: Path | str, device: str = "auto", threads: int | None
 def _load(who: Path | str, device: str, threads: int | None, others: str) -> FrameDriver:
     path = Path(who)
     if path.suffix in EXPORTED:
-        check_name("device", device, ["auto", "cpu", "cuda"])
-        if device == "cuda":
+        if loop_device(device) is not None:
             raise DrivesimError(
                 f"device: a file of {path.suffix} is computed on the CPU. Use --device cpu, or the policy's folder."
             )

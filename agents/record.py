@@ -5,6 +5,7 @@ steering (DART) takes it off the line; the labels stay clean. What leads off the
 CarRacing-v3 the episodes of that environment's own expert are recorded, as play.py --env records a person's.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ import numpy as np
 from rich.console import Console
 
 from agents.carracing.record_command import record_env
+from agents.cluster import Job, drive_jobs, join
 from agents.driver import Driver
 from agents.expert import ExpertDriver
 from agents.human_like import HumanLikeDriver
+from agents.lineup import placed
+from agents.models.device_names import loop_device
 from agents.progress import progress_bar
 from agents.provenance import lap_info
 from agents.rollout import Course, Drive, drive, lap_columns
@@ -28,10 +32,7 @@ from drivesim.errors import DrivesimError, check_name
 from drivesim.scenario import Scenario
 from drivesim.simulation import Rules
 from drivesim.track_files import read_track
-from drivesim.world import WorldSource
-
-# Laps driven at once.
-_CARS = 64
+from drivesim.world import World, WorldSource
 
 # Noise on the steering of each driver where none is asked for: a person's own is enough.
 NOISE = {ExpertDriver.name: 0.1, HumanLikeDriver.name: 0.0}
@@ -85,6 +86,12 @@ class Args:
     """Add to a folder that holds laps already."""
     seed: int = 0
     """Of the noise, and of the human-like driver."""
+    device: str = "auto"
+    """cuda drives the cars on a GPU, torch-cpu by the same code on the CPU; else NumPy does."""
+    envs: int = 64
+    """Cars that drive at once; the noise of each lot is its own."""
+    ray: tuple[str, ...] | None = None
+    """Drive on the machines of a Ray cluster: its address, or none for one on this machine. The laps are the same."""
 
 
 def main(args: Args) -> None:
@@ -101,30 +108,32 @@ def main(args: Args) -> None:
         raise DrivesimError(f"--noise: expected a number from 0 to 1, got {noise}.")
     if args.seed < 0:
         raise DrivesimError(f"--seed: expected 0 or more, got {args.seed}.")
+    if args.envs < 1:
+        raise DrivesimError(f"--envs: expected 1 or more, got {args.envs}.")
+    _, ray = placed(args.envs, args.ray)
+    if loop_device(args.device) is not None:
+        _check_device(args)
     if args.seconds is not None and not args.seconds > 0:
         raise DrivesimError(f"--seconds: expected more than 0, got {args.seconds}.")
     rules = Scenario(vehicle=args.vehicle).rules(args.environment == "drive")
     source = _source(args, rules)
+    if ray is not None:
+        join(ray)
     folder = new_folder(args.out, args.append)
     course = Course(
         has_pedal=args.environment == "drive",
         noise=noise,
         time_limit=args.seconds,
         scenario={"vehicle": args.vehicle},
+        device=loop_device(args.device),
     )
-    rng = np.random.default_rng(args.seed)
-    driver: Driver = HumanLikeDriver(args.seed) if args.driver == HumanLikeDriver.name else ExpertDriver()
     console = Console()
     worlds = source.all()
+    jobs = [_job(args, worlds, first, course) for first in range(0, args.laps, args.envs)]
     steps = departed = marked = 0
     with progress_bar(console, "recording") as on_step:
-        for first in range(0, args.laps, _CARS):
-            batch = worlds[first : first + _CARS]
-
-            def on_batch_step(share: float, first: int = first, cars: int = len(batch)) -> None:
-                on_step((first + cars * share) / args.laps)
-
-            for driven in drive(driver, batch, course, rng, on_batch_step):
+        for drives in _driven(jobs, ray, on_step):
+            for driven in drives:
                 bad = _write(folder, driven, rules, args, noise)
                 steps += len(driven.put_back)
                 departed += bad > 0
@@ -143,6 +152,35 @@ def main(args: Args) -> None:
     console.print(
         f"Train on them: python -m agents.train --data {folder} --backbone pilotnet --out policy", soft_wrap=True
     )
+
+
+def _check_device(args: Args) -> None:
+    """Refuse a device that is not there, and a driver that can't drive on one."""
+    from agents.models.devices import choose_device
+
+    choose_device(args.device)
+    if args.driver != ExpertDriver.name:
+        raise DrivesimError(f"--device: {args.driver} can't drive on a torch device. Use --device cpu or auto.")
+
+
+def _job(args: Args, worlds: Sequence[World], first: int, course: Course) -> Job:
+    """Return the lot of cars that begins with a lap: its driver and its noise do not depend on the others'."""
+    seed = [args.seed, first] if first else args.seed
+    driver: Driver = HumanLikeDriver(seed) if args.driver == HumanLikeDriver.name else ExpertDriver()
+    return Job(driver, worlds[first : first + args.envs], course, np.random.default_rng(seed))
+
+
+def _driven(jobs: Sequence[Job], ray: str | None, on_step: Callable[[float], None]) -> Iterator[list[Drive]]:
+    """Drive lot after lot here, or all of them on a cluster."""
+    if ray is not None:
+        yield from drive_jobs(jobs, ray, on_step)
+        return
+    for number, job in enumerate(jobs):
+
+        def on_own_step(share: float, number: int = number) -> None:
+            on_step((number + share) / len(jobs))
+
+        yield drive(job.driver, job.worlds, job.course, job.rng, on_own_step)
 
 
 def _source(args: Args, rules: Rules) -> WorldSource:

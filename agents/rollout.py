@@ -12,7 +12,7 @@ from datasets.schema import LAP_SCHEMA, OTHERS
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats
-from drivesim.namespaces import NUMPY
+from drivesim.namespaces import NUMPY, Namespace
 from drivesim.scenario import Scenario
 from drivesim.simulation import EndReason, Rules, start_state, wheel_clearance
 from drivesim.traffic_table import Others, seen_on
@@ -48,6 +48,9 @@ class Course:
         time_limit: Of each drive, seconds; None for a lap at 3 m/s.
         threads: Threads that draw.
         scenario: Further arguments of the environment (`vehicle`, `control_hz`, `cruise_speed`, ...).
+        device: A torch device, such as `cuda`, that cars are simulated, seen and driven on; None for NumPy and OpenCV.
+        envs: Cars at once; None for all.
+        ray: Address of a Ray cluster whose machines drive so many cars at once each: see `agents.cluster`.
     """
 
     has_pedal: bool = False
@@ -61,6 +64,14 @@ class Course:
     time_limit: float | None = None
     threads: int = 2
     scenario: dict[str, Any] = field(default_factory=dict)
+    device: str | None = None
+    envs: int | None = None
+    ray: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse to drive no car at a time."""
+        if self.envs is not None and self.envs < 1:
+            raise DrivesimError(f"--envs: expected 1 or more, got {self.envs}.")
 
     @classmethod
     def made_for(cls, config: PolicyConfig, **how: Any) -> "Course":
@@ -175,10 +186,19 @@ def drive(
         raise DrivesimError(f"rng: noise of {course.noise} needs a generator; give numpy.random.default_rng(seed).")
     if driver.needs_frames and course.camera is None:
         raise DrivesimError(f"camera: {driver.name} sees frames, and the course has no camera. Give it one.")
-    env = make_env(len(worlds), course)
-    log = _Log(len(worlds))
+    if course.ray is not None or (course.envs is not None and course.envs < len(worlds)):
+        return _drive_in_turns(driver, worlds, course, rng, on_step)
+    log = Log(len(worlds))
+    # On a torch device there is no traffic.
+    if course.device is None or any(world.traffic for world in worlds):
+        env: Any = make_env(len(worlds), course)
+        drive_all: Any = _drive_all
+    else:
+        from agents import device_loop
+
+        env, drive_all = device_loop.make_env(len(worlds), course), device_loop.drive_all
     try:
-        _drive_all(driver, env, worlds, course, rng, log, on_step)
+        drive_all(driver, env, worlds, course, rng, log, on_step)
     except KeyboardInterrupt as error:
         drives = log.drives(env, worlds)
         raise DriveInterrupted([d if d is not None and d.end_reason else None for d in drives]) from error
@@ -187,20 +207,70 @@ def drive(
     return [driven for driven in log.drives(env, worlds) if driven is not None]
 
 
-class _Log:
+def _drive_in_turns(
+    driver: Driver,
+    worlds: Sequence[World],
+    course: Course,
+    rng: np.random.Generator | None,
+    on_step: Callable[[float], None] | None,
+) -> list[Drive]:
+    """Drive so many cars at a time as the course says."""
+    # An even number, so that cars that start beside the line do it to the same side as all at once.
+    envs = course.envs or len(worlds)
+    cars = max(envs // 2 * 2, 1) if course.start_aside or course.start_turn else envs
+    if course.ray is not None:
+        return _drive_on_cluster(driver, worlds, course, cars, on_step)
+    driven: list[Drive | None] = []
+    for first in range(0, len(worlds), cars):
+        chunk = slice(first, first + cars)
+        own = replace(course, envs=None, starts=None if course.starts is None else course.starts[chunk])
+
+        def on_own_step(share: float, first: int = first, count: int = len(worlds[chunk])) -> None:
+            if on_step is not None:
+                on_step((first + share * count) / len(worlds))
+
+        try:
+            driven += drive(driver, worlds[chunk], own, rng, on_own_step)
+        except DriveInterrupted as stopped:
+            rest = [None] * (len(worlds) - len(driven) - len(stopped.drives))
+            raise DriveInterrupted([*driven, *stopped.drives, *rest]) from stopped
+    return [each for each in driven if each is not None]
+
+
+def _drive_on_cluster(
+    driver: Driver, worlds: Sequence[World], course: Course, cars: int, on_step: Callable[[float], None] | None
+) -> list[Drive]:
+    """Drive so many cars at a time, each time on some machine."""
+    from agents import cluster
+
+    if course.noise:
+        raise DrivesimError(
+            "ray: the noise of one generator can't be drawn on several machines; give each job its own."
+        )
+    jobs = []
+    for first in range(0, len(worlds), cars):
+        chunk = slice(first, first + cars)
+        starts = None if course.starts is None else course.starts[chunk]
+        jobs.append(cluster.Job(driver, worlds[chunk], replace(course, starts=starts)))
+    return [each for drives in cluster.drive_jobs(jobs, course.ray or "", on_step) for each in drives]
+
+
+class Log:
     """What happened to every car, step by step."""
 
     def __init__(self, cars: int) -> None:
+        # A row of columns (N,) a step.
         self.rows: list[dict[str, np.ndarray]] = []
         self.put_back: list[np.ndarray] = []
         self.departed: list[np.ndarray] = []
         self.lengths = np.zeros(cars, np.int64)
         self.reasons = np.full(cars, None, object)
 
-    def drives(self, env: DriveVectorEnv, worlds: Sequence[World]) -> list[Drive | None]:
+    def drives(self, env: Any, worlds: Sequence[World]) -> list[Drive | None]:
         """Return every car's drive; None of a car that was stopped before its first step."""
         if not self.lengths.any():
             return [None] * len(worlds)
+        progress = env.state.progress.tolist()
         columns = {name: np.stack([row[name] for row in self.rows], axis=1) for name in self.rows[0]}
         put_back, departed = np.stack(self.put_back, axis=1), np.stack(self.departed, axis=1)
         return [
@@ -210,7 +280,7 @@ class _Log:
                 put_back=put_back[car, :length],
                 departed=departed[car, :length],
                 end_reason=self.reasons[car],
-                progress=float(env.state.progress[car]),
+                progress=progress[car],
                 dt=env.rules.dt,
             )
             for car, (world, length) in enumerate(zip(worlds, self.lengths, strict=True))
@@ -231,7 +301,7 @@ def _drive_all(
     worlds: Sequence[World],
     course: Course,
     rng: np.random.Generator | None,
-    log: _Log,
+    log: Log,
     on_step: Callable[[float], None] | None,
 ) -> None:
     """Drive every car of `env` to its end."""
@@ -247,7 +317,7 @@ def _drive_all(
     while len(cars):
         wanted = np.zeros((len(worlds), 2 if course.has_pedal else 1))
         wanted[cars] = driver.act(env, observation, cars)
-        noise = _next_noise(noise, course, env.rules.dt, rng)
+        noise = next_noise(noise, course, env.rules.dt, rng)
         applied = wanted.copy()
         applied[:, 0] += noise * noise_share(env.state.vehicle.speed, env.rules.vehicle)
         before = _row(env)
@@ -294,16 +364,20 @@ def _start_elsewhere(env: DriveVectorEnv, course: Course) -> Any:
 def make_env(cars: int, course: Course) -> DriveVectorEnv:
     """Make the environment that a course asks for; cars whose drive has ended stand still in it."""
     kind = DriveVectorEnv if course.has_pedal else SteerVectorEnv
-    return kind(
-        cars,
-        autoreset_mode="Disabled",
-        camera=course.camera,
-        time_limit=course.time_limit,
-        threads=course.threads,
+    return kind(cars, **env_arguments(course))
+
+
+def env_arguments(course: Course) -> dict[str, Any]:
+    """Return what a course asks of its environment."""
+    return {
+        "autoreset_mode": "Disabled",
+        "camera": course.camera,
+        "time_limit": course.time_limit,
+        "threads": course.threads,
         # Whoever is put back is not judged by the environment's own limit.
-        off_road_margin=5.0 if course.put_back_off_road or course.put_back_beyond else 0.0,
+        "off_road_margin": 5.0 if course.put_back_off_road or course.put_back_beyond else 0.0,
         **course.scenario,
-    )
+    }
 
 
 def _row(env: DriveVectorEnv) -> dict[str, np.ndarray]:
@@ -334,7 +408,7 @@ def _actions(info: dict[str, Any], wanted: np.ndarray, course: Course) -> dict[s
     }
 
 
-def _next_noise(noise: Floats, course: Course, dt: float, rng: np.random.Generator | None) -> Floats:
+def next_noise(noise: Floats, course: Course, dt: float, rng: np.random.Generator | None) -> Floats:
     """First-order autoregressive noise of the course's standard deviation."""
     if not course.noise or rng is None:
         return noise
@@ -342,10 +416,10 @@ def _next_noise(noise: Floats, course: Course, dt: float, rng: np.random.Generat
     return kept * noise + course.noise * np.sqrt(1 - kept**2) * rng.standard_normal(len(noise))
 
 
-def noise_share(speed: Floats, params: VehicleParams) -> Floats:
+def noise_share(speed: Any, params: VehicleParams, xp: Namespace = NUMPY) -> Any:
     """Share of the noise that reaches the wheel at a speed (N,) m/s: its lateral acceleration stays bounded."""
     full_turn = speed**2 * params.max_steering_angle / params.wheelbase
-    return _NOISE_ACCELERATION / np.maximum(full_turn, _NOISE_ACCELERATION)
+    return _NOISE_ACCELERATION / xp.maximum(full_turn, _NOISE_ACCELERATION)
 
 
 def lap_columns(a_drive: Drive) -> dict[str, np.ndarray]:

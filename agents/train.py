@@ -32,6 +32,7 @@ from agents.learning.options import Args, check, is_new, pretrained_folder
 from agents.learning.schedule import Plan
 from agents.learning.training import Driving, Logger, Training, in_words, overfit, to_tensors
 from agents.models.backbone_files import load_features, summary_of
+from agents.models.device_names import loop_device
 from agents.models.devices import choose_device
 from agents.models.networks import PILOTNET, network_of
 from agents.models.policy_config import BY_FRAME, FIXED, INPUTS, PolicyConfig
@@ -139,7 +140,7 @@ def make_frames(args: Args, material: Material, console: Console) -> Frames:
             randomize=args.randomize,
             palette=args.palette,
         )
-        options = (variety, args.threads, args.pedal, args.past, args.stride)
+        options = (variety, args.threads, args.pedal, args.past, args.stride, loop_device(args.device))
         sources.append(RenderedFrames(material.laps, cameras, *options))
     if material.split is not None:
         with progress_bar(console, "reading pictures") as on_step:
@@ -247,6 +248,7 @@ def _validation(args: Args, material: Material, policy: Policy, console: Console
         console.print("The validation roads are those of drivesim/Traffic-v0, as the laps' were")
         looks |= {**TRAFFIC, "rules": course.rules}
     worlds = WorldSource(tracks, "mixed", "validation", **looks).all()
+    course = replace(course, device=loop_device(args.device))
 
     def drive(candidate: Policy) -> Driving:
         return quick_check(candidate, worlds, course)

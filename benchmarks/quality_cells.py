@@ -39,6 +39,7 @@ AMOUNTS = {"10 s": (1, 10.0), "30 s": (1, 30.0), "3 min": (4, 45.0), "30 min": (
 # What drives on: the recorded look, colours that no look of the training has, and frames that are not what they were.
 SAME_LOOK, OWN_LOOKS = "same look", "looks of their own"
 UNSEEN_PALETTE, CORRUPTED = "unseen palette", "corrupted frames"
+TRAINED_PALETTE, OTHER_PALETTE = "palette of the training", "palette never seen"
 CORRUPTIONS = ("gaussian-noise", "defocus-blur", "darkness", "contrast", "fog", "jpeg")
 SEVERITY = 3
 
@@ -60,6 +61,18 @@ VIEWS: dict[str, tuple[float, dict[str, Any]]] = {
     "shifted views": (0.0, {}),
     "+ DART": (0.1, {}),
     "+ balance": (0.1, {"balance": 0.5}),
+}
+
+
+# What cloning is without all that is made of the laps: the recorded frames and actions, and nothing else.
+PLAIN = {"shift": 0.0, "turn": 0.0, "mirror": False, "looks": 0, "sizes": 1.0, "widths": 1.0, "recolor": 0.0}
+CURVE: dict[str, dict[str, Any]] = {"PilotNet, new": {}, "the same, from the recorded frames alone": PLAIN}
+
+# What the laps are seen in again, by options of the training; they are recorded in looks of the training's palette.
+PALETTES: dict[str, dict[str, Any]] = {
+    "as recorded": {"looks": 0, "recolor": 0.0},
+    "other colours": {"palette": "train"},
+    "all that looks can have": {"palette": "train", "randomize": "looks"},
 }
 
 
@@ -87,7 +100,7 @@ class Cell:
     """A training of the ablation.
 
     Attributes:
-        group: `networks`, `views` or `curve`.
+        group: `networks`, `views`, `curve` or `palettes`.
         row: What is compared.
         amount: Of driving: see `AMOUNTS`.
         driver: Who recorded it.
@@ -112,7 +125,8 @@ class Cell:
     @property
     def conditions(self) -> tuple[str, ...]:
         """What it is measured under."""
-        return (OWN_LOOKS,) if self.group == "curve" else (SAME_LOOK, UNSEEN_PALETTE, CORRUPTED)
+        named = {"curve": (OWN_LOOKS,), "palettes": (TRAINED_PALETTE, OTHER_PALETTE)}
+        return named.get(self.group, (SAME_LOOK, UNSEEN_PALETTE, CORRUPTED))
 
 
 def ablation(seeds: range) -> list[Cell]:
@@ -129,7 +143,21 @@ def ablation(seeds: range) -> list[Cell]:
 
 def curve(seeds: range) -> list[Cell]:
     """Return the cells of driving against seconds driven."""
-    return [Cell("curve", "PilotNet, new", amount, "human-like", 0.0, {}, seed) for seed in seeds for amount in AMOUNTS]
+    return [
+        Cell("curve", row, amount, "human-like", 0.0, options, seed)
+        for row, options in CURVE.items()
+        for seed in seeds
+        for amount in AMOUNTS
+    ]
+
+
+def palettes(seeds: range) -> list[Cell]:
+    """Return the cells of what looks in the training are worth where colours were never seen."""
+    return [
+        Cell("palettes", row, "3 min", "expert", 0.1, options, seed)
+        for seed in seeds
+        for row, options in PALETTES.items()
+    ]
 
 
 def measured(cell: Cell, size: Size, folder: Path, console: Console) -> dict[str, Any]:
@@ -172,12 +200,14 @@ def _laps(cell: Cell, folder: Path) -> list[Lap]:
     """Record a cell's laps, or read those that another cell has recorded."""
     count, seconds = AMOUNTS[cell.amount]
     noisy = f"-{cell.noise:g}" if cell.noise else ""
-    path = folder / f"{cell.driver}{noisy}-{cell.amount.replace(' ', '')}-{cell.seed}"
+    look = {"randomize": "looks", "palette": "train"} if cell.group == "palettes" else {}
+    palette = "-train-palette" if look else ""
+    path = folder / f"{cell.driver}{noisy}{palette}-{cell.amount.replace(' ', '')}-{cell.seed}"
     if not path.exists():
         part = path.with_name(f".{path.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         args = record.Args(part, cell.driver, count, seconds, noise=cell.noise, seed=cell.seed)
-        record.main(replace(args, first_seed=100 * cell.seed))
+        record.main(replace(args, first_seed=100 * cell.seed, **look))
         part.rename(path)
     return read_laps([path])[0]
 
@@ -210,6 +240,9 @@ def _driven(condition: str, policy: Policy, laps: Sequence[Lap], size: Size) -> 
     if condition == SAME_LOOK:
         look = Appearance.from_dict(laps[0].info.appearance)
         worlds = [World(world.track, look) for world in worlds]
+    elif condition in (TRAINED_PALETTE, OTHER_PALETTE):
+        palette = "train" if condition == TRAINED_PALETTE else "test"
+        worlds = WorldSource(range(size.tracks), "mixed", "test", randomize="looks", palette=palette).all()
     elif condition == UNSEEN_PALETTE:
         looks = [unseen_look(np.random.default_rng([_PALETTE_SEED, i])) for i in range(len(worlds))]
         worlds = [World(world.track, look) for world, look in zip(worlds, looks, strict=True)]

@@ -62,25 +62,27 @@ def draw_curve(results: Sequence[dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(7.5, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()
-    names = {"autonomy": "autonomy", "tracks_without_departure": "unseen roads without a wheel off the road"}
-    for number, (metric, label) in enumerate(names.items()):
-        by_amount = {key[2]: values for key, values in figures(results, metric).items() if key[0] == "curve"}
-        amounts = [amount for amount in AMOUNTS if amount in by_amount]
-        seconds = np.array([SECONDS[amount] for amount in amounts])
-        means = np.array([interval(by_amount[amount])[0] for amount in amounts])
-        halves = np.nan_to_num(np.array([interval(by_amount[amount])[1] for amount in amounts]))
-        color = f"C{number}"
-        axis.plot(seconds, means, "o-", color=color, label=label)
-        axis.fill_between(seconds, means - halves, np.minimum(means + halves, 1.0), color=color, alpha=0.15, lw=0)
-        for at, amount in zip(seconds, amounts, strict=True):
-            axis.plot([at] * len(by_amount[amount]), by_amount[amount], ".", color=color, alpha=0.5)
+    names = {"autonomy": ("autonomy", "-"), "tracks_without_departure": ("roads without a wheel off the road", "--")}
+    rows = dict.fromkeys(result["cell"]["row"] for result in results)
+    for number, row in enumerate(rows):
+        for metric, (label, style) in names.items():
+            by_amount = {key[2]: values for key, values in figures(results, metric).items() if key[1] == row}
+            amounts = [amount for amount in AMOUNTS if amount in by_amount]
+            seconds = np.array([SECONDS[amount] for amount in amounts])
+            means, halves = np.array([interval(by_amount[amount]) for amount in amounts]).T
+            low, high = (np.clip(means + sign * np.nan_to_num(halves), 0, 1) for sign in (-1, 1))
+            color = f"C{number}"
+            axis.plot(seconds, means, f"o{style}", color=color, label=f"{row}: {label}")
+            axis.fill_between(seconds, low, high, color=color, alpha=0.12, lw=0)
+            for at, amount in zip(seconds, amounts, strict=True):
+                axis.plot([at] * len(by_amount[amount]), by_amount[amount], ".", color=color, alpha=0.5)
     axis.set_xscale("log")
     axis.set_xticks([*SECONDS.values()], [*SECONDS])
     axis.minorticks_off()
     axis.set_ylim(0, 1.02)
     axis.set_xlabel("driven by the human-like driver, on roads of their own")
-    axis.set_ylabel("on 100 unseen roads" if not results else f"on {results[0]['size']['tracks']} unseen roads")
+    axis.set_ylabel(f"on {results[0]['size']['tracks']} unseen roads")
     axis.grid(alpha=0.3)
-    axis.legend(loc="lower right")
+    axis.legend(loc="best", fontsize="small")
     with whole_file(path) as part:
         figure.savefig(part, dpi=130, format="png")

@@ -4,6 +4,7 @@ The actions stay what they were. Mirrored roads and views from beside the line, 
 `datasets.views`: they are rendered, not computed from frames.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +42,9 @@ class Augment:
         """Change frames (B, 3, H, W) uint8 RGB; the same seed changes the same frames alike."""
         if self.strength == 0:
             return frames
-        # Transforms draw from torch's own generator; it is given back as it was.
-        with torch.random.fork_rng(devices=[]):
+        # Transforms draw from torch's own generator, on a GPU from that one's; it is given back as it was.
+        gpus = [frames.device] if frames.is_cuda else []
+        with torch.random.fork_rng(devices=gpus), frames.device if gpus else nullcontext():
             torch.manual_seed(seed)
             parts = [self._change(part) for part in frames.split(_ALIKE)]
         return torch.cat(parts).contiguous(memory_format=torch.channels_last)
@@ -57,8 +59,8 @@ class Augment:
         changed = values.clamp_(0, 255).to(torch.uint8)
         if _happens(0.3 * s):
             quality = int(95 - 80 * s * float(torch.rand(())))
-            decoded = [through_jpeg(frame.permute(1, 2, 0).numpy(), quality) for frame in changed]
-            changed = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2)
+            decoded = [through_jpeg(frame.permute(1, 2, 0).cpu().numpy(), quality) for frame in changed]
+            changed = torch.from_numpy(np.stack(decoded)).to(changed.device).permute(0, 3, 1, 2)
         return _occlude(changed, s)
 
 
@@ -111,7 +113,8 @@ def _add_noise(values: Tensor, deviation: float) -> Tensor:
     """Add noise of each frame's own deviation, and now and then black and white pixels."""
     # A piece of one long noise: to draw as much anew would take longer than all the rest.
     start = int(torch.randint(_NOISE.numel() // 2, ()))
-    noise = torch.take(_NOISE, torch.arange(start, start + values[0].numel())).view_as(values[0])
+    # Made on the CPU, where it is the same with every seed and device.
+    noise = _NOISE[start : start + values[0].numel()].to(values.device).view_as(values[0])
     values = values + deviation * torch.rand(len(values), 1, 1, 1) * noise
     if _happens(0.3):
         # The rarest tenth of a normal distribution.

@@ -3,22 +3,23 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from datasets.balance import StepDraw, step_chances
 from datasets.lap_world import world_of
 from datasets.recolor import Turns, recolor
 from datasets.schema import Lap
-from datasets.views import Line, Spread, line_of
+from datasets.views import Line, Spread, Steps, line_of
 from drivesim.appearance import Appearance
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError, check_name
-from drivesim.geometry import Floats
 from drivesim.palette import PALETTES
 from drivesim.render import Renderer
 from drivesim.traffic_table import Others, together
 from drivesim.variety import RANDOMIZE, varied_look
+from drivesim.vehicle import VehicleParams
 from drivesim.weather import CLEAR, Weather
 from drivesim.world import World
 
@@ -30,13 +31,14 @@ class Batch(NamedTuple):
     """Samples to learn from.
 
     Attributes:
-        frames: Of each camera, (B, H, W, 3) uint8 RGB; with past frames (B, 1 + past, H, W, 3), newest first.
+        frames: Of each camera, (B, H, W, 3) uint8 RGB; with past frames (B, 1 + past, H, W, 3), newest first. Arrays,
+            or tensors where they were drawn on a torch device.
         actions: (B, A) float32: steering, -1 full left ... +1 full right; and, where it is learned too, the pedal, -1
             full brake ... +1 full throttle.
         speeds: (B,) float32, m/s.
     """
 
-    frames: tuple[np.ndarray, ...]
+    frames: tuple[Any, ...]
     actions: np.ndarray
     speeds: np.ndarray
 
@@ -90,6 +92,7 @@ class RenderedFrames:
         has_pedal: Whether the pedal is learned too.
         past: Earlier frames of each camera beside the newest: see `datasets.views`.
         stride: Control steps from one of these to the next.
+        device: A torch device, such as `cuda`, that draws frames and keeps them; None for OpenCV.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class RenderedFrames:
         has_pedal: bool = False,
         past: int = 0,
         stride: int = 1,
+        device: str | None = None,
     ) -> None:
         self._has_pedal, self._past, self._stride = has_pedal, past, stride
         self.variety = variety or Variety()
@@ -114,7 +118,11 @@ class RenderedFrames:
         self._laps = [lap for lap, _ in pairs]
         self._lines = [line for _, line in pairs]
         cameras = [cameras] if isinstance(cameras, Camera) else cameras
-        self._renderers = [Renderer(camera, self._lines[0].vehicle, threads) for camera in cameras]
+        if any(lap.traffic for lap in self._laps):
+            # A torch device draws no traffic.
+            device = None
+        self._renderers: list[Any] = _renderers(cameras, self._lines[0].vehicle, threads, device)
+        self._device = device
 
     def __len__(self) -> int:
         """Return the number of recorded steps that are learned from."""
@@ -136,20 +144,18 @@ class RenderedFrames:
         with ThreadPoolExecutor(1, "drivesim-batch") as worker:
             pending = None
             for number, scenes in enumerate(self._groups(rng, count)):
-                shares = np.array([len(scene.line) for scene in scenes], float)
-                of_scene = np.sort(rng.choice(len(scenes), batch_size, p=shares / shares.sum()))
                 # Not rng.spawn: its counter is no part of the generator's state, so that a resumed run would differ.
                 of_batch = np.random.default_rng(rng.integers(2**63))
                 if number < skip:
                     continue
-                job = worker.submit(self._draw, scenes, of_scene, of_batch, share or slice(None))
+                job = worker.submit(self._draw, scenes, batch_size, of_batch, share or slice(None))
                 if pending is not None:
                     yield pending.result()
                 pending = job
             if pending is not None:
                 yield pending.result()
 
-    def _groups(self, rng: np.random.Generator, count: int) -> Iterator[list["_Scene"]]:
+    def _groups(self, rng: np.random.Generator, count: int) -> Iterator["_Scenes"]:
         """The scenes of each of `count` batches: a few at a time, so that few textures are held."""
         scenes = [*self._scenes(rng)]
         order = rng.permutation(len(scenes))
@@ -157,7 +163,7 @@ class RenderedFrames:
         held = _SCENES_FROM_ABOVE if looks_down else _SCENES_AHEAD
         groups = min(-(-len(scenes) // held), count)
         for number, chosen in enumerate(np.array_split(order, groups)):
-            group = [_Scene(line, World(line.track, *seen)) for line, *seen in (scenes[i] for i in chosen)]
+            group = _Scenes.of([scenes[i] for i in chosen], self.variety.balance)
             for _ in range(count * number // groups, count * (number + 1) // groups):
                 yield group
 
@@ -194,51 +200,85 @@ class RenderedFrames:
     def _line_of(self, lap: Lap, scale: float = 1.0, width: float = 1.0) -> Line:
         return line_of(lap, self.variety.spread.lookahead, scale, width, self._past, self._stride)
 
-    def _draw(self, scenes: list["_Scene"], of_scene: np.ndarray, rng: np.random.Generator, share: slice) -> Batch:
-        poses: list[Floats] = []
-        actions: list[Floats] = []
-        speeds: list[Floats] = []
-        parts: list[Others | None] = []
-        for index in np.unique(of_scene):
-            line = scenes[index].line
-            steps = line.draw(np.count_nonzero(of_scene == index), self.variety.balance, rng)
-            views, steering = line.view(steps, self.variety.spread, rng)
-            if self._past:
-                past = line.came_from(steps, views, self.variety.spread, rng)
-                views = np.concatenate([views[:, None], past], axis=1)
-            poses.append(views)
-            parts.append(line.others_at(steps))
-            actions.append(np.column_stack([steering, line.pedal[steps]] if self._has_pedal else [steering]))
-            speeds.append(line.speed[steps])
-        shown = np.concatenate(poses)[share]
-        others = together(parts, [len(each) * (1 + self._past) for each in poses])
-        if others is not None:
-            of_share = np.arange(len(others.s)).reshape(-1, 1 + self._past)[share].ravel()
-            others = others.of(of_share)
+    def _draw(self, scenes: "_Scenes", count: int, rng: np.random.Generator, share: slice) -> Batch:
+        # In the scenes' order: each ground is warped from while it is in the cache.
+        steps = np.sort(scenes.draw(count, rng))
+        views, steering = scenes.steps.view(steps, self.variety.spread, rng)
+        if self._past:
+            past = scenes.steps.came_from(steps, views, self.variety.spread, rng)
+            views = np.concatenate([views[:, None], past], axis=1)
+        actions = np.column_stack([steering, scenes.steps.pedal[steps]] if self._has_pedal else [steering])
+        shown, worlds = views[share], [scenes.worlds[scene] for scene in scenes.of_step[steps[share]].tolist()]
+        others = scenes.others_at(steps[share], self._past)
         frames = []
         for renderer in self._renderers:
-            textures = [scenes[index].world.texture(renderer) for index in of_scene[share]]
+            textures = [world.texture(renderer) for world in worlds]
             # A sample's frames lie behind one another.
             grounds = [each for each in textures for _ in range(1 + self._past)]
-            drawn = renderer.draw(grounds, shown.reshape(-1, 3), others)
+            # Only a renderer of the host knows others.
+            on_road = () if others is None else (others,)
+            drawn = renderer.draw(grounds, shown.reshape(-1, 3), *on_road)
             frames.append(drawn.reshape(*shown.shape[:-1], *drawn.shape[1:]))
-        turns = Turns.random(len(of_scene), self.variety.recolor, rng).of(share)
-        for each in frames:
-            # All that belongs to a sample is turned alike: earlier frames as further rows.
-            recolor(each.reshape(len(each), -1, *each.shape[-2:]), turns)
+        turns = Turns.random(count, self.variety.recolor, rng).of(share)
+        # All that belongs to a sample is turned alike: earlier frames as further rows.
+        tall = [each.reshape(len(each), -1, *each.shape[-2:]) for each in frames]
+        if self._device is None:
+            for each in tall:
+                recolor(each, turns)
+        else:
+            from datasets.recolor_torch import recolored
+
+            frames = [recolored(rows, turns).view_as(each) for rows, each in zip(tall, frames, strict=True)]
         return Batch(
             tuple(frames),
-            np.concatenate(actions)[share].astype(np.float32),
-            np.concatenate(speeds)[share].astype(np.float32),
+            actions[share].astype(np.float32),
+            scenes.steps.speed[steps[share]].astype(np.float32),
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Scene:
-    """A lap's line, in a world to see it in."""
+def _renderers(cameras: Sequence[Camera], vehicle: VehicleParams, threads: int, device: str | None) -> list[Any]:
+    """Return what draws each camera's frames."""
+    if device is None:
+        return [Renderer(camera, vehicle, threads) for camera in cameras]
+    from drivesim.render_torch import TorchRenderer
 
-    line: Line
-    world: World
+    return [TorchRenderer(camera, vehicle, device) for camera in cameras]
+
+
+@dataclass(frozen=True, eq=False)
+class _Scenes:
+    """Laps' lines in worlds to see them in.
+
+    Attributes:
+        worlds: One a lap.
+        steps: Of all laps, behind one another.
+        of_step: (T,) int64, the world of each step.
+        draw: Draws from the steps.
+        lines: Of the laps.
+    """
+
+    worlds: list[World]
+    steps: Steps
+    of_step: np.ndarray
+    draw: StepDraw
+    lines: list[Line]
+
+    def others_at(self, steps: np.ndarray, past: int) -> Others | None:
+        """Return where the traffic was at some steps (B,), in their order, and `past` times before each of them."""
+        of_step = self.of_step[steps]
+        first = np.cumsum([0, *(len(line) for line in self.lines)])
+        own = [steps[of_step == scene] - first[scene] for scene in np.unique(of_step)]
+        parts = [self.lines[scene].others_at(at) for scene, at in zip(np.unique(of_step), own, strict=True)]
+        return together(parts, [len(at) * (1 + past) for at in own])
+
+    @classmethod
+    def of(cls, scenes: Sequence[tuple[Line, Appearance, Weather]], balance: float) -> "_Scenes":
+        lines = [line for line, *_ in scenes]
+        # The longer a lap, the more is drawn from it.
+        chances = np.concatenate([len(line) * step_chances(line.steering, balance) for line in lines])
+        of_step = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
+        worlds = [World(line.track, look, weather) for line, look, weather in scenes]
+        return cls(worlds, Steps.joined(lines), of_step, StepDraw(chances), lines)
 
 
 def _check_alike(laps: Sequence[Lap]) -> None:

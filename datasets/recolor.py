@@ -16,7 +16,7 @@ from drivesim.geometry import Floats
 _CONTRAST, _LIGHTNESS = (12.0, 60.0), (60.0, 195.0)
 
 # The statistics of every fourth pixel, down and across, are those of a frame.
-_STRIDE = 4
+STRIDE = 4
 
 
 class Turns(NamedTuple):
@@ -54,7 +54,7 @@ def recolor(frames: NDArray[np.uint8], turns: Turns) -> None:
     chosen = np.flatnonzero(turns.chosen)
     if not len(chosen):
         return
-    pixels = frames[chosen, ::_STRIDE, ::_STRIDE].reshape(len(chosen), -1, 3).astype(np.float64)
+    pixels = frames[chosen, ::STRIDE, ::STRIDE].reshape(len(chosen), -1, 3).astype(np.float64)
     mean = pixels.mean(axis=1)
     maps = turns.maps[chosen]
     # The mean variance of the three turned values.

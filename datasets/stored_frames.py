@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from datasets.balance import draw_steps
+from datasets.balance import StepDraw, step_chances
 from datasets.formats.drive import Pictures, StoredDrive
 from datasets.frame_fit import FrameFit
 from datasets.frames import Batch
@@ -112,6 +112,7 @@ class StoredFrames:
             for drive, steps in zip(drives, usable, strict=True):
                 views += _side_views(drive, steps, self.variety.side_correction)
         self._fitted = fit_views(views, height, width, fit or FrameFit(), threads, has_pedal, on_step)
+        self._choose = StepDraw(step_chances(self._fitted.actions[:, 0], self.variety.balance))
 
     def __len__(self) -> int:
         """Return the number of recorded steps that are learned from."""
@@ -138,7 +139,7 @@ class StoredFrames:
 
     def _draw(self, count: int, rng: np.random.Generator, share: slice) -> Batch:
         fitted = self._fitted
-        chosen = draw_steps(fitted.actions[:, 0], count, self.variety.balance, rng)
+        chosen = self._choose(count, rng)
         mirrored = (rng.random(count) < 0.5) & self.variety.mirror
         chosen, mirrored = chosen[share], mirrored[share]
         frames, actions = fitted.frames[chosen], fitted.actions[chosen]
@@ -180,7 +181,8 @@ class MixedFrames:
             frames, actions, speeds = zip(*parts, strict=True)
             views = zip(*frames, strict=True)
             yield Batch(
-                tuple(np.concatenate(view)[order] for view in views),
+                # One kind of array: where some were drawn on a device, all are read from there.
+                tuple(np.concatenate([_on_host(part) for part in view])[order] for view in views),
                 np.concatenate(actions)[order],
                 np.concatenate(speeds)[order],
             )
@@ -189,6 +191,11 @@ class MixedFrames:
         """Samples of a batch from each source."""
         edges = np.round(np.cumsum([0, *map(len, self._sources)]) * batch_size / len(self)).astype(int)
         return [int(stop - start) for start, stop in pairwise(edges)]
+
+
+def _on_host(frames: Any) -> np.ndarray:
+    """Frames as an array, wherever they were drawn."""
+    return frames if isinstance(frames, np.ndarray) else frames.cpu().numpy()
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,11 +11,11 @@ go on as it happened to go. Two things part the label from the movement: the shi
 not show, and each past is bent as if another steering had led here, at random, while the label stays.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from datasets.balance import draw_steps
 from datasets.schema import Lap
 from drivesim.geometry import Floats, to_ego, to_world, wrap_angle
 from drivesim.pursuit import pursuit_curvature
@@ -54,11 +54,10 @@ class Spread:
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
-    """A recorded lap as a line to view from and to come back to.
+class Steps:
+    """What is learned from: steps that were driven, of one lap or of several.
 
     Attributes:
-        track: The road.
         vehicle: The car that drove.
         poses: (T, 3) float64, x y heading, metres and radians, world: the usable steps.
         steering: (T,) float64, what the driver wanted: -1 full left ... +1 full right.
@@ -67,11 +66,8 @@ class Line:
         speed: (T,) float64, m/s.
         past: (T, P, 3) float64, poses of P earlier steps, the last one first: the first step of a recording, or after
             a jump, stands for those before it.
-        traffic: What else is on the road.
-        others: (T, 1 + P, M) float32, where that was at the step and at the P earlier ones: arc lengths, metres.
     """
 
-    track: Track
     vehicle: VehicleParams
     poses: Floats
     steering: Floats
@@ -79,36 +75,16 @@ class Line:
     pedal: Floats
     speed: Floats
     past: Floats
-    traffic: Traffic = EMPTY
-    others: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
 
     def __len__(self) -> int:
         """Return the number of steps."""
         return len(self.poses)
 
-    def mirrored(self) -> "Line":
-        """Return the same drive on the mirrored road: left is right."""
-        flip = np.array([1.0, -1.0])
-        points = self.track.points * [1.0, -1.0, 1.0, 1.0]
-        return replace(
-            self,
-            track=Track.from_points(points[:, [0, 1, 3, 2]], f"{self.track.name}-mirrored"),
-            poses=self.poses * [1.0, -1.0, -1.0],
-            steering=-self.steering,
-            targets=self.targets * flip,
-            past=self.past * [1.0, -1.0, -1.0],
-            traffic=self.traffic.mirrored(),
-        )
-
-    def draw(self, count: int, balance: float, rng: np.random.Generator) -> np.ndarray:
-        """Draw `count` steps: (count,) indices.
-
-        Args:
-            count: How many.
-            balance: 0 draws all steps alike, 1 all degrees of steering; in between, some of each.
-            rng: Of the choice.
-        """
-        return draw_steps(self.steering, count, balance, rng)
+    @classmethod
+    def joined(cls, parts: Sequence["Steps"]) -> "Steps":
+        """Return the steps of several drives of one car behind one another."""
+        names = ("poses", "steering", "targets", "pedal", "speed", "past")
+        return Steps(parts[0].vehicle, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def view(self, steps: np.ndarray, spread: Spread, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw views beside some steps.
@@ -152,16 +128,43 @@ class Line:
         placed = to_world(xy, views[:, None])
         return np.concatenate([placed, wrap_angle(heading + views[:, None, 2])[..., None]], axis=-1)
 
+    def _pursuit(self, poses: Floats, steps: np.ndarray) -> Floats:
+        """Steering (B,) of pure pursuit from poses (B, 3) to their steps' targets."""
+        curvature = pursuit_curvature(poses, self.targets[steps], self.vehicle)
+        return -np.arctan(self.vehicle.wheelbase * curvature) / self.vehicle.max_steering_angle
+
+
+@dataclass(frozen=True, eq=False)
+class Line(Steps):
+    """A recorded lap as a line to view from and to come back to.
+
+    Attributes:
+        track: The road. The rest as of `Steps`.
+        traffic: What else is on the road.
+        others: (T, 1 + P, M) float32, where that was at the step and at the P earlier ones: arc lengths, metres.
+    """
+
+    track: Track
+    traffic: Traffic = EMPTY
+    others: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
+
     def others_at(self, steps: np.ndarray) -> Others | None:
         """Return where the traffic was at some steps (B,), and before each of them: B (1 + P) roads; None for none."""
         if not self.traffic:
             return None
         return seen_on(self.track, self.traffic, self.others[steps].reshape(-1, len(self.traffic)))
 
-    def _pursuit(self, poses: Floats, steps: np.ndarray) -> Floats:
-        """Steering (B,) of pure pursuit from poses (B, 3) to their steps' targets."""
-        curvature = pursuit_curvature(poses, self.targets[steps], self.vehicle)
-        return -np.arctan(self.vehicle.wheelbase * curvature) / self.vehicle.max_steering_angle
+    def mirrored(self) -> "Line":
+        """Return the same drive on the mirrored road: left is right."""
+        return replace(
+            self,
+            track=self.track.mirrored(),
+            poses=self.poses * [1.0, -1.0, -1.0],
+            steering=-self.steering,
+            targets=self.targets * [1.0, -1.0],
+            past=self.past * [1.0, -1.0, -1.0],
+            traffic=self.traffic.mirrored(),
+        )
 
 
 def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0, past: int = 0, stride: int = 1) -> Line:
@@ -204,7 +207,6 @@ def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0, 
     usable = lap.good & (ahead <= along[-1]) & (stretch[at] == stretch)
     track = lap.track if scale == width == 1.0 else _resized(lap.track, scale, width, vehicle)
     return Line(
-        track,
         vehicle,
         poses[usable],
         np.clip(label[usable], -1.0, 1.0),
@@ -212,6 +214,7 @@ def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0, 
         lap.wanted("pedal")[usable],
         columns["speed"][usable].astype(np.float64),
         earlier[usable],
+        track,
         lap.traffic,
         lap.others[np.column_stack([np.arange(len(lap)), before])[usable]],
     )
@@ -244,8 +247,6 @@ def _earlier(poses: Floats, jumps: np.ndarray, at: np.ndarray, step: Floats, sca
 
 
 def _resized(track: Track, scale: float, width: float, vehicle: VehicleParams) -> Track:
-    points = track.points * scale
-    widths = points[:, 2] + points[:, 3]
+    widths = scale * (track.width_left + track.width_right)
     width = min(width, max(WIDEST * vehicle.width / widths.max(), 1.0))
-    points[:, 2:] *= max(width, NARROWEST * vehicle.width / widths.min())
-    return Track.from_points(points, f"{track.name}-resized")
+    return track.resized(scale, max(width, NARROWEST * vehicle.width / widths.min()))

@@ -11,8 +11,6 @@ try:
 except PackageNotFoundError:
     __version__ = "0.1.0"
 
-register("drivesim/Steer-v0", "drivesim.env:SteerEnv", vector_entry_point="drivesim.vector_env:SteerVectorEnv")
-register("drivesim/Drive-v0", "drivesim.env:DriveEnv", vector_entry_point="drivesim.vector_env:DriveVectorEnv")
-register(
-    TRAFFIC_ID, "drivesim.env:DriveEnv", vector_entry_point="drivesim.vector_env:DriveVectorEnv", kwargs={**TRAFFIC}
-)
+register("drivesim/Steer-v0", "drivesim.env:SteerEnv", vector_entry_point="drivesim.vector_entry:steer_envs")
+register("drivesim/Drive-v0", "drivesim.env:DriveEnv", vector_entry_point="drivesim.vector_entry:drive_envs")
+register(TRAFFIC_ID, "drivesim.env:DriveEnv", vector_entry_point="drivesim.vector_entry:drive_envs", kwargs={**TRAFFIC})

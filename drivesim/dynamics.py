@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from drivesim.errors import DrivesimError, check_name
-from drivesim.geometry import Floats
+from drivesim.namespaces import Namespace
+from drivesim.vehicle import VehicleState
 
 # The least and the largest value of each number; and as it is built.
 _LIMITS = {
@@ -22,7 +23,7 @@ _LIMITS = {
 }
 
 # A camera shakes at these, Hz, ahead, aside and about the vertical, and by so many radians to a metre.
-_SHAKES = np.array([7.3, 9.1, 5.7])
+_SHAKES = (7.3, 9.1, 5.7)
 _TURN = 0.15
 
 
@@ -140,21 +141,21 @@ def get_range(dynamics: str | DynamicsRange | Dynamics) -> DynamicsRange | Dynam
     return DYNAMICS[check_name("dynamics", dynamics, DYNAMICS)] if isinstance(dynamics, str) else dynamics
 
 
-def seen_from(poses: Floats, velocities: Floats, time: Floats, delay: Floats, vibration: Floats) -> Floats:
-    """Return where frames are seen from: N cars, as they were a moment ago, and shaken.
+def seen_from(vehicle: VehicleState, time: Any, delay: Any, vibration: Any, xp: Namespace) -> tuple[Any, Any, Any]:
+    """Return where frames are seen from: where cars were a moment ago, and shaken.
 
     Args:
-        poses: (N, 3) x y heading, metres and radians, world.
-        velocities: (N, 3) forward and leftward, m/s, and yaw rate, rad/s.
-        time: (N,) seconds since the episode began, which says how the camera stands.
-        delay: (N,) seconds.
-        vibration: (N,) metres.
+        vehicle: One car or many.
+        time: Since the episode began, seconds: it says how the camera stands.
+        delay: Seconds.
+        vibration: Metres.
+        xp: The namespace of them all.
 
     Returns:
-        (N, 3) as `poses`.
+        x, y (m) and heading (rad), world.
     """
-    shake = vibration[:, None] * np.sin(2 * np.pi * _SHAKES * time[:, None] + _SHAKES) * [1.0, 1.0, _TURN]
-    back = shake - delay[:, None] * velocities
-    cos, sin = np.cos(poses[:, 2]), np.sin(poses[:, 2])
-    moved = [cos * back[:, 0] - sin * back[:, 1], sin * back[:, 0] + cos * back[:, 1], back[:, 2]]
-    return poses + np.stack(moved, axis=1)
+    ahead, left, turn = (vibration * xp.sin((2 * np.pi * hertz) * time + hertz) for hertz in _SHAKES)
+    ahead, left = ahead - delay * vehicle.speed, left - delay * vehicle.lateral_velocity
+    cos, sin = xp.cos(vehicle.heading), xp.sin(vehicle.heading)
+    x, y = vehicle.x + cos * ahead - sin * left, vehicle.y + sin * ahead + cos * left
+    return x, y, vehicle.heading + _TURN * turn - delay * vehicle.yaw_rate

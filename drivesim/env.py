@@ -218,9 +218,7 @@ class DriveEnv(gymnasium.Env):
         pose = np.array([(vehicle.x, vehicle.y, vehicle.heading)])
         own = self._world.dynamics
         if own.is_seen and renderer is not self._large:
-            velocity = np.array([(vehicle.speed, vehicle.lateral_velocity, vehicle.yaw_rate)])
-            when, delay, shake = (np.array([value]) for value in (self._state.time, own.sensor_delay, own.vibration))
-            pose = seen_from(pose, velocity, when, delay, shake)
+            pose = np.array([seen_from(vehicle, self._state.time, own.sensor_delay, own.vibration, FLOATS)])
         return renderer.draw([self._world.texture(renderer)], pose, self.others)[0]
 
 

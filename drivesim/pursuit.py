@@ -3,9 +3,10 @@
 After Coulter, *Implementation of the Pure Pursuit Path Tracking Algorithm* (1992), from the rear axle.
 """
 
-import numpy as np
+from typing import Any
 
 from drivesim.geometry import Floats
+from drivesim.namespaces import NUMPY, Namespace
 from drivesim.vehicle import VehicleParams
 
 
@@ -20,8 +21,13 @@ def pursuit_curvature(poses: Floats, targets: Floats, params: VehicleParams) -> 
     Returns:
         (N,) 1/m, positive left.
     """
-    cos, sin = np.cos(poses[:, 2]), np.sin(poses[:, 2])
-    dx = targets[:, 0] - poses[:, 0] + params.cg_to_rear * cos
-    dy = targets[:, 1] - poses[:, 1] + params.cg_to_rear * sin
+    return arc_to(*poses.T, *targets.T, params, NUMPY)
+
+
+def arc_to(x: Any, y: Any, heading: Any, target_x: Any, target_y: Any, params: VehicleParams, xp: Namespace) -> Any:
+    """Curvature of the arc that `pursuit_curvature` returns, of cars and targets in any namespace, a value a car."""
+    cos, sin = xp.cos(heading), xp.sin(heading)
+    dx = target_x - x + params.cg_to_rear * cos
+    dy = target_y - y + params.cg_to_rear * sin
     left = cos * dy - sin * dx
     return 2 * left / (dx**2 + dy**2)

@@ -92,6 +92,11 @@ class RoadTable:
             *np.zeros((2, cars)),
         )
 
+    @property
+    def used(self) -> int:
+        """How many rows of the table are in use: the first ones."""
+        return self._used
+
     def assign(self, car: int, track: Track, grip: float = 1.0, dynamics: Dynamics = AS_BUILT) -> None:
         """Put a car on a track, where the weather leaves so much of the friction."""
         for column, value in zip(self.road[5:], _handling(grip, dynamics), strict=True):

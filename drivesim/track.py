@@ -4,7 +4,7 @@ Every track, generated or read from a file, is built from a closed list of point
 its curvature is continuous and the same points give the same track, byte for byte.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -150,6 +150,33 @@ class Track:
         points = np.roll(self.points[::-1], 1, axis=0)[:, [0, 1, 3, 2]]
         name = self.name.removesuffix("-reversed") if self.name.endswith("-reversed") else f"{self.name}-reversed"
         return Track.from_points(points, name)
+
+    def mirrored(self) -> "Track":
+        """Return the road as it looks from below: y is -y, left is right."""
+        return replace(
+            self,
+            name=f"{self.name}-mirrored",
+            points=(self.points * [1.0, -1.0, 1.0, 1.0])[:, [0, 1, 3, 2]],
+            centerline=self.centerline * [1.0, -1.0],
+            heading=wrap_angle(-self.heading),
+            curvature=-self.curvature,
+            width_left=self.width_right,
+            width_right=self.width_left,
+        )
+
+    def resized(self, scale: float, width: float = 1.0) -> "Track":
+        """Return a road `scale` times as large, and `width` times as wide besides."""
+        wider = scale * width
+        return replace(
+            self,
+            name=f"{self.name}-resized",
+            points=self.points * [scale, scale, wider, wider],
+            spacing=scale * self.spacing,
+            centerline=scale * self.centerline,
+            curvature=self.curvature / scale,
+            width_left=wider * self.width_left,
+            width_right=wider * self.width_right,
+        )
 
     def lane(self, side: str) -> "Track":
         """Return the same road with the middle of one of its two lanes as the centreline: `right` or `left`.

@@ -101,7 +101,7 @@ class DriveVectorEnv(VectorEnv):
         """
         options = check_options(options, "worlds", "reset_mask")
         mask = self._reset_mask(options)
-        for car, value in enumerate(_seeds(seed, self.num_envs)):
+        for car, value in enumerate(seeds_of(seed, self.num_envs)):
             if value is not None and mask[car]:
                 self._rngs[car] = gymnasium.utils.seeding.np_random(value)[0]
         self._start(mask, options)
@@ -347,9 +347,7 @@ class DriveVectorEnv(VectorEnv):
             return np.column_stack(road_state(self._state, self._roads.road, NUMPY)).astype(np.float32)
         poses = self.poses
         if self._senses.any():
-            vehicle = self._state.vehicle
-            velocities = np.column_stack([vehicle.speed, vehicle.lateral_velocity, vehicle.yaw_rate])
-            poses = seen_from(poses, velocities, self._state.time, *self._senses.T)
+            poses = np.column_stack(seen_from(self._state.vehicle, self._state.time, *self._senses.T, NUMPY))
         frames = []
         for number, (renderer, textures) in enumerate(zip(self._renderers, self._textures, strict=True)):
             if mask.all():
@@ -371,7 +369,8 @@ class SteerVectorEnv(DriveVectorEnv):
     has_pedal = False
 
 
-def _seeds(seed: int | list[int | None] | None, count: int) -> list[int | None]:
+def seeds_of(seed: int | list[int | None] | None, count: int) -> list[int | None]:
+    """Return the seed of each car, as `reset` takes them; None for a car that goes on with its own generator."""
     if seed is None:
         return [None] * count
     if isinstance(seed, int | np.integer):

@@ -1,12 +1,18 @@
 """Inference: how long a driver takes to answer."""
 
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.driver import Driver, DriverWithMemory
+from agents.driver import DeviceDriver, Driver, DriverWithMemory
+from drivesim.errors import DrivesimError
 from drivesim.vector_env import DriveVectorEnv
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from drivesim.device.torch_env import DriveTorchEnv
 
 
 class TimedDriver:
@@ -31,7 +37,18 @@ class TimedDriver:
         self.answers += len(cars)
         return actions
 
-    def forget(self, env: DriveVectorEnv, cars: np.ndarray) -> None:
+    def act_on_device(self, env: "DriveTorchEnv", observation: Any, cars: "Tensor") -> "Tensor":
+        """See `agents.driver.DeviceDriver.act_on_device`; the clock stops when the device has the answer."""
+        if not isinstance(self.driver, DeviceDriver):
+            raise DrivesimError(f"device: {self.name} can't drive on a torch device. Use --device cpu or auto.")
+        started = perf_counter()
+        actions = self.driver.act_on_device(env, observation, cars)
+        env.synchronize()
+        self.seconds.append(perf_counter() - started)
+        self.answers += len(cars)
+        return actions
+
+    def forget(self, env: Any, cars: Any) -> None:
         """See `agents.driver.DriverWithMemory.forget`."""
         if isinstance(self.driver, DriverWithMemory):
             self.driver.forget(env, cars)

@@ -101,7 +101,8 @@ class Args:
     seed: int = 0
     """Of everything random."""
     device: str = "auto"
-    """auto, cpu or cuda."""
+    """auto, cpu or cuda for the network; with cuda frames are drawn there too, with torch-cpu by the same code on the
+    CPU."""
     threads: int = 2
     """Threads that draw frames."""
     resume: bool = False

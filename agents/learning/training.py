@@ -257,7 +257,8 @@ def to_tensors(
         seed: Of the changes.
     """
     inputs = []
-    for frames in map(torch.from_numpy, batch.frames):
+    # Frames that were drawn on a device are tensors there already.
+    for frames in map(torch.as_tensor, batch.frames):
         if augment is not None:
             # One tall picture of all of a sample's frames.
             tall = frames.flatten(1, -3).movedim(-1, -3)

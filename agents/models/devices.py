@@ -5,17 +5,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from agents.models.device_names import DEVICES, TORCH_CPU
 from drivesim.errors import DrivesimError, check_name
 
 
 def choose_device(device: str) -> torch.device:
-    """Return the torch device for `auto`, `cpu` or `cuda`."""
-    check_name("device", device, ["auto", "cpu", "cuda"])
+    """Return the torch device for one of `DEVICES`."""
+    check_name("device", device, DEVICES)
     if device == "cuda" and not torch.cuda.is_available():
         raise DrivesimError("device: cuda was asked for, and torch finds no GPU. Use --device cpu or auto.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
+    return torch.device("cpu" if device == TORCH_CPU else device)
 
 
 def autocast(device: torch.device, training: nn.Module | None = None) -> torch.autocast:

@@ -4,7 +4,6 @@ The strip runs along the road's arc length and across its lateral offset, so tha
 as long as a whole number of repetitions closes the lap.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -37,23 +36,16 @@ _FEATURES = ("patches", "cracks", "tar_lines", "tire_marks", "wear", "crossings"
 _DARK, _LIGHT, _PAINT, _WORN = range(4)
 
 
-@dataclass(frozen=True, eq=False)
-class DecalShares:
-    """What decals do to pixels of the road, a number a pixel.
-
-    Attributes:
-        darker: Grey levels to take from the surface.
-        paint: Share of paint on it: crossings, arrows, and lines that lead nowhere; None for none.
-        kept: Share of all paint that wear has left; None for all of it.
-    """
-
-    darker: Floats32
-    paint: Floats32 | None
-    kept: Floats32 | None
-
-
 class Strip:
     """The decals of one look on roads of one length and width.
+
+    Attributes:
+        image: (H, W, 4) uint8, from left to right of the road down, along it across, and repeated: grey levels to take
+            from the surface and to add to it; the share of paint, of 255: crossings, arrows, and lines that lead
+            nowhere; and how worn all paint is, of 255.
+        period: Its length, metres.
+        half: How far it reaches to either side of the centreline, metres.
+        fade: The share of paint that is gone where it is worn altogether.
 
     Args:
         look: With its features.
@@ -67,35 +59,15 @@ class Strip:
     def __init__(
         self, look: Appearance, length: float, half_width: float, middle: float, lane: float, resolution: float
     ) -> None:
-        self._period = length / max(round(length / _LONGEST), 1)
-        self._half = min(half_width + 0.5, _WIDEST)
-        self._fade = look.paint_fade
-        self._has_paint = look.crossings + look.arrows + look.decoy_lines > 0
+        self.period = length / max(round(length / _LONGEST), 1)
+        self.half = min(half_width + 0.5, _WIDEST)
+        self.fade = look.paint_fade
         pixel = _PIXELS[resolution > _COARSE]
-        image = _draw(look, self._period, self._half, middle, lane, pixel)
-        size = (max(round(self._period / resolution), 1), max(round(2 * self._half / resolution), 1))
+        image = _draw(look, self.period, self.half, middle, lane, pixel)
+        size = (max(round(self.period / resolution), 1), max(round(2 * self.half / resolution), 1))
         if resolution > pixel:
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        self._image = image
-
-    def at(self, s: Floats32, lateral: Floats32) -> DecalShares:
-        """Look up the decals at pixels with arc length `s` and offset `lateral`, metres, arrays of one shape."""
-        height, width = self._image.shape[:2]
-        column = (s * np.float32(width / self._period) - np.float32(0.5)) % np.float32(width)
-        row = lateral * np.float32(-height / (2 * self._half)) + np.float32(height / 2 - 0.5)
-        # OpenCV remaps into images of at most 32,767 pixels a side.
-        count, line = s.size, 1024
-        places = np.zeros((2, -(-count // line) * line), np.float32)
-        places[0, :count], places[1, :count] = column.ravel(), row.ravel()
-        maps = places.reshape(2, -1, line)
-        # The columns wrap, the rows do not: a column more at the end stands for the first.
-        source = np.concatenate([self._image, self._image[:, :2]], axis=1)
-        found = cv2.remap(source, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        values = [each.ravel()[:count].reshape(s.shape) for each in cv2.split(found)]
-        darker = np.subtract(values[_DARK], values[_LIGHT], dtype=np.float32)
-        paint = values[_PAINT] * np.float32(1 / 255) if self._has_paint else None
-        kept = 1.0 - values[_WORN] * np.float32(self._fade / 255) if self._fade else None
-        return DecalShares(darker, paint, kept)
+        self.image = image
 
 
 def has_decals(look: Appearance) -> bool:

@@ -133,12 +133,32 @@ def test_the_same_seeds_record_the_same_bytes_and_others_do_not(tmp_path, run):
     assert recorded("tracks", "--first-seed", 1)[0] != first[0]
 
 
-def test_more_laps_than_are_driven_at_once_are_all_recorded(tmp_path, run, monkeypatch):
-    monkeypatch.setattr(record, "_CARS", 2)
-    arguments = ("--laps", 5, "--seconds", 0.5, "--difficulty", "easy", "--out", tmp_path)
-    assert run(record, *arguments)[0] == 0
+@pytest.mark.parametrize("device", ["cpu", "torch-cpu"])
+def test_more_laps_than_are_driven_at_once_are_all_recorded(tmp_path, run, device):
+    arguments = ("--laps", 5, "--seconds", 0.5, "--difficulty", "easy", "--envs", 2, "--device", device)
+    assert run(record, *arguments, "--out", tmp_path)[0] == 0
     laps, _ = read_laps(tmp_path)
     assert [lap.info.track_name for lap in laps] == [generate_track(seed, "easy").name for seed in range(5)]
+    # No lot of cars repeats another's noise.
+    noise = {lap.columns["steering"][0] - lap.columns["steering_label"][0] for lap in laps}
+    assert len(noise) == 5
+
+
+def test_laps_recorded_on_a_device_are_those_recorded_without(tmp_path, run):
+    arguments = ("--laps", 2, "--seconds", 3, "--difficulty", "easy")
+    for device in ("cpu", "torch-cpu"):
+        assert run(record, *arguments, "--device", device, "--out", tmp_path / device)[0] == 0
+    ours, theirs = (read_laps(tmp_path / device)[0] for device in ("cpu", "torch-cpu"))
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(other.poses, one.poses, atol=1e-6)
+        np.testing.assert_array_equal(other.columns["mark"], one.columns["mark"])
+
+
+def test_a_person_on_a_device_is_refused_and_makes_no_folder(tmp_path, run):
+    arguments = ("--driver", "human-like", "--device", "torch-cpu", "--out", tmp_path / "laps")
+    code, _, said = run(record, *arguments)
+    assert (code, (tmp_path / "laps").exists()) == (2, False)
+    assert "--device: human-like can't drive on a torch device" in said
 
 
 def test_the_expert_works_the_pedal_where_it_is_asked_to(tmp_path, run):

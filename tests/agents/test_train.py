@@ -189,7 +189,7 @@ def test_an_existing_out_is_refused_and_left_untouched(tmp_path, run, laps, kind
         (("--past", -1), "--past: expected 0 to 15, got -1"),
         (("--past", 16), "--past: expected 0 to 15, got 16"),
         (("--stride", 0), "--stride: expected 1 to 100, got 0"),
-        (("--device", "tpu"), "device: unknown name 'tpu'. Known: auto, cpu, cuda."),
+        (("--device", "tpu"), "device: unknown name 'tpu'. Known: auto, cpu, cuda, torch-cpu."),
     ],
 )
 def test_wrong_use_is_answered_with_one_sentence_and_leaves_nothing_behind(tmp_path, run, laps, options, words):

@@ -8,9 +8,11 @@ import pytest
 
 from agents.learning.training import Training
 from benchmarks import quality, quality_cells
-from benchmarks.quality_cells import AMOUNTS, Cell, ablation, curve, unseen_look
+from benchmarks.quality_cells import AMOUNTS, Cell, ablation, curve, palettes, unseen_look
 from benchmarks.quality_tables import draw_curve, interval, markdown
+from datasets.lap_files import read_laps
 from drivesim.appearance import Appearance
+from drivesim.palette import in_palette
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -25,13 +27,15 @@ def little(monkeypatch):
         Cell("views", "+ balance", "30 s", "expert", 0.1, {"balance": 0.5}, 0),
     ]
     monkeypatch.setattr(quality, "ablation", lambda seeds: cells)
-    monkeypatch.setattr(quality, "curve", lambda seeds: [c for c in curve(range(1)) if c.amount in ("10 s", "30 s")])
+    monkeypatch.setattr(
+        quality, "curve", lambda seeds: [c for c in curve(range(1)) if c.amount in ("10 s", "30 s")][1:]
+    )
     return cells
 
 
 def test_every_cell_has_a_name_of_its_own_and_seeds_come_one_after_the_other():
-    cells = ablation(range(3)) + curve(range(3))
-    assert len({cell.name for cell in cells}) == len(cells) == 3 * (4 * 3 + 4 + 4)
+    cells = ablation(range(3)) + curve(range(3)) + palettes(range(3))
+    assert len({cell.name for cell in cells}) == len(cells) == 3 * (4 * 3 + 4 + 2 * 4 + 3)
     assert [cell.seed for cell in ablation(range(3))] == sorted(cell.seed for cell in ablation(range(3)))
 
 
@@ -71,14 +75,14 @@ def test_the_ablation_is_measured_kept_and_not_measured_again(tmp_path, run, lit
     options = ("--out", out, "--docs", docs, "--seeds", 1, "--quick")
     code, said, wrong = run(quality, *options)
     assert code == 0, wrong
-    report = json.loads((docs / "quality.json").read_text())
+    report = json.loads((docs / "ablation.json").read_text())
     assert report["machine"] in said
     assert "`python -m benchmarks.quality --seeds 1 --quick`" in said
     for result in report["cells"]:
         assert list(result["results"]) == ["same look", "unseen palette", "corrupted frames"]
         assert all(0 <= values["autonomy"] <= 1 for values in result["results"].values())
-    assert "| + balance |" in (docs / "quality.md").read_text()
-    assert (docs / "quality.md").read_text() == (out / "quality.md").read_text()
+    assert "| + balance |" in (docs / "ablation.md").read_text()
+    assert (docs / "ablation.md").read_text() == (out / "ablation.md").read_text()
     monkeypatch.setattr(quality_cells, "evaluate", None)
     monkeypatch.setattr(Training, "run", None)
     assert run(quality, *options)[0] == 0
@@ -88,7 +92,7 @@ def test_the_ablation_is_measured_kept_and_not_measured_again(tmp_path, run, lit
     monkeypatch.setattr(Training, "run", None)
     (out / "cells" / f"{little[0].name}.json").unlink()
     assert run(quality, *options)[0] == 0
-    assert json.loads((docs / "quality.json").read_text()) == report
+    assert json.loads((docs / "ablation.json").read_text()) == report
 
 
 def test_a_training_that_was_interrupted_goes_on(tmp_path, run, little, monkeypatch):
@@ -120,14 +124,26 @@ def test_cells_of_another_run_are_refused(tmp_path, run, little):
 
 
 def test_the_curve_is_drawn_and_written(tmp_path, run, little):
-    code, said, wrong = run(quality, "--curve", "--out", tmp_path, "--seeds", 1, "--quick")
+    code, said, wrong = run(quality, "--what", "curve", "--out", tmp_path, "--seeds", 1, "--quick")
     assert code == 0, wrong
-    assert [result["cell"]["amount"] for result in json.loads((tmp_path / "curve.json").read_text())["cells"]] == [
-        "10 s",
-        "30 s",
-    ]
+    cells = [result["cell"] for result in json.loads((tmp_path / "curve.json").read_text())["cells"]]
+    assert [cell["amount"] for cell in cells] == ["30 s", "10 s", "30 s"]
+    assert [cell["options"] != {} for cell in cells] == [False, True, True]
     assert "Driving against seconds driven" in said
     assert cv2.imread(str(tmp_path / "curve.png")).shape[1] > 800
+
+
+def test_palettes_are_driven_in_colours_of_the_training_and_in_others(tmp_path, run, monkeypatch):
+    monkeypatch.setitem(AMOUNTS, "3 min", (1, 5.0))
+    monkeypatch.setattr(quality, "palettes", lambda seeds: palettes(range(1))[::2])
+    code, said, wrong = run(quality, "--what", "palettes", "--out", tmp_path, "--seeds", 1, "--quick")
+    assert code == 0, wrong
+    cells = json.loads((tmp_path / "palettes.json").read_text())["cells"]
+    assert [cell["cell"]["row"] for cell in cells] == ["as recorded", "all that looks can have"]
+    assert all(list(cell["results"]) == ["palette of the training", "palette never seen"] for cell in cells)
+    assert "What looks are worth" in said
+    (lap,) = read_laps([*(tmp_path / "laps").iterdir()])[0]
+    assert in_palette(Appearance.from_dict(lap.info.appearance).road, "train")
 
 
 def test_a_curve_with_seeds_shows_their_spread(tmp_path):
@@ -147,7 +163,11 @@ def test_a_curve_with_seeds_shows_their_spread(tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [(("--seeds", 0), "--seeds: expected 1 or more, got 0"), (("--docs", "nowhere"), "--docs: nowhere is no folder")],
+    [
+        (("--seeds", 0), "--seeds: expected 1 or more, got 0"),
+        (("--what", "looks"), "--what: unknown name 'looks'. Known: ablation, curve, palettes"),
+        (("--docs", "nowhere"), "--docs: nowhere is no folder"),
+    ],
 )
 def test_wrong_use_is_one_sentence(tmp_path, run, monkeypatch, options, words):
     monkeypatch.chdir(tmp_path)

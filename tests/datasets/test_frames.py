@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from datasets.balance import StepDraw, step_chances
 from datasets.frames import RenderedFrames, Variety
 from datasets.schema import MARK_BAD, Lap
-from datasets.views import Line, Spread, line_of
+from datasets.views import Spread, Steps, line_of
 from drivesim.appearance import Appearance
 from drivesim.camera import Camera, get_camera
 from drivesim.errors import DrivesimError
@@ -40,23 +41,24 @@ def epoch(frames, seed=0, samples=96, batch_size=32):
 @pytest.fixture
 def seen(monkeypatch):
     """What was drawn, in its order, a sample each: mirrored or not (bool), looks (a list), poses, labels."""
-    views, looks = [], []
-    view, draw = Line.view, Renderer.draw
+    views, grounds = [], []
+    view, draw = Steps.view, Renderer.draw
 
-    def spied_view(line, *args):
-        views.append((line.track.name.endswith("-mirrored"), *view(line, *args)))
-        return views[-1][1:]
+    def spied_view(steps, *args):
+        views.append(view(steps, *args))
+        return views[-1]
 
     def spied_draw(renderer, textures, poses, others=None):
-        looks.extend(texture.appearance for texture in textures)
+        grounds.extend(textures)
         return draw(renderer, textures, poses, others)
 
-    monkeypatch.setattr(Line, "view", spied_view)
+    monkeypatch.setattr(Steps, "view", spied_view)
     monkeypatch.setattr(Renderer, "draw", spied_draw)
 
     def all_seen():
-        mirrored = np.concatenate([np.full(len(poses), flag) for flag, poses, _ in views])
-        return mirrored, looks, *(np.concatenate([view[at] for view in views]) for at in (1, 2))
+        mirrored = np.array([ground.track.name.endswith("-mirrored") for ground in grounds])
+        poses, labels = (np.concatenate(each) for each in zip(*views, strict=True))
+        return mirrored, [ground.appearance for ground in grounds], poses, labels
 
     return all_seen
 
@@ -243,7 +245,7 @@ def test_balancing_shows_rare_bends_as_often_as_straights():
     line = line_of(lap_in(DESERT, 400, steering=steering, steering_label=steering), 0.8)
 
     def share(balance):
-        steps = line.draw(4000, balance, np.random.default_rng(0))
+        steps = StepDraw(step_chances(line.steering, balance))(4000, np.random.default_rng(0))
         return float((line.steering[steps] > 0.2).mean())
 
     assert share(0.0) == pytest.approx(10 / len(line), abs=0.01)

@@ -8,6 +8,8 @@ import drivesim  # noqa: F401  (registers the environments)
 from drivesim.dynamics import AS_BUILT, DYNAMICS, Dynamics, DynamicsRange, seen_from
 from drivesim.env import DriveEnv, SteerEnv
 from drivesim.errors import DrivesimError
+from drivesim.namespaces import FLOATS, NUMPY
+from drivesim.vehicle import VehicleState
 from drivesim.world import World, WorldSource
 from tests.drivesim.test_vector_env import SHORT, assert_observations_agree, make_singles
 
@@ -72,17 +74,15 @@ def test_soft_tyres_and_wind_move_a_car_with_slip():
 
 
 def test_frames_come_late_by_the_way_that_was_driven():
-    poses, velocities = np.array([[1.0, 2.0, np.pi / 2]]), np.array([[10.0, 0.0, 0.2]])
-    late = seen_from(poses, velocities, np.zeros(1), np.array([0.1]), np.zeros(1))
-    np.testing.assert_allclose(late, [[1.0, 1.0, np.pi / 2 - 0.02]], atol=1e-12)
-    still = seen_from(poses, velocities, np.ones(1), np.zeros(1), np.zeros(1))
-    np.testing.assert_array_equal(still, poses)
+    car = VehicleState(1.0, 2.0, np.pi / 2, 10.0, 0.0, 0.2, 0.0)
+    np.testing.assert_allclose(seen_from(car, 0.0, 0.1, 0.0, FLOATS), [1.0, 1.0, np.pi / 2 - 0.02], atol=1e-12)
+    assert seen_from(car, 1.0, 0.0, 0.0, FLOATS) == (1.0, 2.0, np.pi / 2)
 
 
 def test_a_camera_shakes_no_farther_than_it_says():
     time = np.arange(0, 5, 0.05)
-    poses = np.zeros((len(time), 3))
-    seen = seen_from(poses, poses, time, np.zeros(len(time)), np.full(len(time), 0.1))
+    car = VehicleState(*np.zeros((7, len(time))))
+    seen = np.column_stack(seen_from(car, time, 0.0, 0.1, NUMPY))
     assert (np.abs(seen) <= [0.1, 0.1, 0.015]).all()
     assert (seen.std(axis=0) > [0.05, 0.05, 0.005]).all()
 
