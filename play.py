@@ -24,6 +24,7 @@ from agents.ride.gym_drive import GymDrive
 from agents.ride.recorder import Recorder
 from agents.ride.replay import Replay
 from agents.ride.session import Session
+from agents.traffic_options import with_traffic
 from datasets.lap_files import read_laps
 from datasets.recording import recover
 from drivesim.camera import get_camera
@@ -54,6 +55,12 @@ class Args:
     """Of generated tracks: easy, medium, hard, or mixed."""
     camera: str = "topdown"
     """The camera whose frame is shown in the corner: topdown, front, left or right."""
+    lane: str = "center"
+    """Where to drive: in the center, or in the right or left of two lanes."""
+    traffic: int = 0
+    """Other cars on the road, up to 64."""
+    obstacles: int = 0
+    """Parked cars, barriers and rows of cones on the road, up to 64."""
     pedal: bool = False
     """Work the pedal too, instead of a cruise controller."""
     vehicle: str = "car"
@@ -63,7 +70,8 @@ class Args:
     replay: Path | None = None
     """Show this lap, or the laps of this folder."""
     env: str | None = None
-    """Drive this Gymnasium environment instead; its frames are recorded."""
+    """drivesim/Traffic-v0: the right of two lanes, with a pedal, among others. Another Gymnasium environment is driven
+    instead, and its frames are recorded."""
     auto_rewind: bool = True
     """Leaving the road goes back by itself."""
     seed: int | None = None
@@ -81,6 +89,7 @@ class Args:
 def main(args: Args) -> None:
     """Drive until Escape."""
     width, height = _window_size(args.size)
+    args = with_traffic(args, pedal=True)
     _check_modes(args)
     ride = _make_ride(args)
     from agents.ride.game import Game, draw_ground  # here, so that a lack of pygame is one sentence
@@ -134,6 +143,9 @@ def _make_ride(args: Args) -> Session | Replay | GymDrive:
         camera=policy.config.cameras if policy else args.camera,
         vehicle=policy.vehicle if policy else args.vehicle,
         control_hz=policy.config.control_hz if policy else 20.0,
+        lane=args.lane,
+        traffic=args.traffic,
+        obstacles=args.obstacles,
         off_road_margin=0.0 if args.auto_rewind else _FARTHEST_OFF_ROAD,
         laps=round(_NEVER),
         stall_time=_NEVER,

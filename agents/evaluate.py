@@ -35,8 +35,10 @@ from agents.rollout import Course
 from agents.stress.heat_map import draw_heat_map
 from agents.stress.robustness import Robustness, measure_robustness
 from agents.stress.stresses import SEVERITIES, choose_stresses
+from agents.traffic_options import with_traffic
 from drivesim.command import check_writable, run_command
 from drivesim.errors import DrivesimError, option_name
+from drivesim.simulation import Rules
 from drivesim.world import World
 
 # What another environment has not: roads to depart from, and cars to stress.
@@ -72,13 +74,18 @@ class Args:
     """Of looks that are drawn: any, or train or test, which have no colour of ground or road in common."""
     lane: str = "center"
     """Whose middle is driven: that of the road (center), or of the right or left of two lanes."""
+    traffic: int = 0
+    """Other cars on each road, up to 64."""
+    obstacles: int = 0
+    """Parked cars, barriers and rows of cones on each road, up to 64."""
     environment: str = "steer"
     """For the baselines: steer (a cruise controller holds the speed) or drive."""
     vehicle: str = "car"
     """For the baselines: car, car-dynamic or rc; a policy brings its own."""
     env: str | None = None
-    """Another Gymnasium environment with frames, such as CarRacing-v3: its return is measured. Baselines there are
-    straight and random, and expert in CarRacing-v3."""
+    """drivesim/Traffic-v0: the right of two lanes, with a pedal, among others. Another Gymnasium environment with
+    frames, such as CarRacing-v3: its return is measured; baselines there are straight and random, and expert in
+    CarRacing-v3."""
     processes: int = 1
     """Of --env: processes that drive at once."""
     stress: list[str] = field(default_factory=list)
@@ -121,6 +128,7 @@ class Args:
 
 def main(args: Args) -> int:
     """Evaluate."""
+    args = with_traffic(args, environment="drive")
     if args.env is not None:
         for name in _OF_ROADS:
             if getattr(args, name):
@@ -134,7 +142,7 @@ def main(args: Args) -> int:
     _check(args)
     if ray is not None:
         join(ray)
-    worlds = _worlds(args)
+    worlds = _worlds(args, entries[0][1].rules)
     summary = args.summary or (Path(os.environ[GITHUB_VARIABLE]) if os.environ.get(GITHUB_VARIABLE) else None)
     failures = None if args.save_failures is None else args.save_failures / "lap-000000"
     for path in (args.report, args.json, args.picture, args.video, args.junit, args.stress_picture, summary, failures):
@@ -194,8 +202,9 @@ def _check(args: Args) -> None:
             raise DrivesimError(f"--{name}: expected one --policy, got {len(args.policy)}.")
 
 
-def _worlds(args: Args) -> list[World]:
-    how = {name: getattr(args, name) for name in ("weather", "randomize", "palette", "lane")}
+def _worlds(args: Args, rules: Rules) -> list[World]:
+    said = ("weather", "randomize", "palette", "lane", "traffic", "obstacles")
+    how = {name: getattr(args, name) for name in said} | {"rules": rules}
     if args.track_files:
         return worlds_of_files(args.track_files, args.both_directions, args.appearance, **how)
     return generated_worlds(args.tracks, args.difficulty, args.first_seed, args.appearance, **how)

@@ -1,15 +1,18 @@
 """Expert: a privileged scripted driver, pure pursuit and a speed profile.
 
-The speed profile takes each bend at a share of the grip, and slows down and speeds up within the car's limits.
+The speed profile takes each bend at a share of the grip, and slows down and speeds up within the car's limits; among
+others it drives as `agents.following` says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from agents.following import careful_pedal, swerve
 from drivesim.geometry import Floats
 from drivesim.namespaces import NUMPY, Namespace
 from drivesim.pursuit import arc_to
@@ -18,7 +21,6 @@ from drivesim.simulation import CarState, centerline_at, cruise_pedal
 from drivesim.track import Track
 from drivesim.vector_env import DriveVectorEnv
 from drivesim.vehicle import GRAVITY, VehicleParams
-from drivesim.weather import Weather
 from drivesim.world import World
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ _PROFILE_SPACING = 2.0
 
 
 class ExpertDriver:
-    """Follows the centreline; knows the road and the car's state."""
+    """Follows the centreline, and passes what stands beside it; knows the road, the car's state and the others'."""
 
     name = "expert"
     needs_frames = False
@@ -46,10 +48,13 @@ class ExpertDriver:
 
     def act(self, env: DriveVectorEnv, observation: Any, cars: np.ndarray) -> np.ndarray:
         """See `agents.driver.Driver.act`."""
-        steering = _steering(env.state, env.road, env.rules.vehicle, NUMPY)
+        aside = partial(swerve, env)
+        steering = _steering(env.state, env.road, env.rules.vehicle, NUMPY, aside)
         if not env.has_pedal:
             return steering[cars, None]
-        return np.column_stack([steering[cars], self._speeds.pedal(env, cars)])
+        pedal = np.zeros(env.num_envs)
+        pedal[cars] = self._speeds.pedal(env, cars)
+        return np.column_stack([steering[cars], careful_pedal(env, pedal)[cars]])
 
     def act_on_device(self, env: "DriveTorchEnv", observation: Any, cars: "Tensor") -> "Tensor":
         """See `agents.driver.DeviceDriver.act_on_device`; the pedal is looked up on the host."""
@@ -67,10 +72,16 @@ class ExpertDriver:
         return torch.stack([steering, pedal], dim=1)
 
 
-def _steering(state: CarState, road: Road, params: VehicleParams, xp: Namespace) -> Any:
-    """The steering actions of all cars: pure pursuit of a point of the centreline ahead."""
+def _steering(
+    state: CarState, road: Road, params: VehicleParams, xp: Namespace, aside: Callable[[Any], Any] | None = None
+) -> Any:
+    """The steering actions of all cars: pure pursuit of a point ahead, on the centreline or so far left of it."""
     vehicle = state.vehicle
-    x, y, _ = centerline_at(road, state.s - params.cg_to_rear + lookahead(vehicle.speed, params), xp)
+    at = state.s - params.cg_to_rear + lookahead(vehicle.speed, params)
+    x, y, heading = centerline_at(road, at, xp)
+    if aside is not None:
+        left = aside(at)
+        x, y = x - left * xp.sin(heading), y + left * xp.cos(heading)
     curvature = arc_to(vehicle.x, vehicle.y, vehicle.heading, x, y, params, xp)
     # The second term is what slip asks for beyond the geometry: the car's steady-state understeer.
     angle = xp.atan(params.wheelbase * curvature) + understeer(params) * vehicle.speed**2 * curvature
@@ -95,7 +106,7 @@ class SpeedProfiles:
     def pedal_in(self, worlds: Sequence[World], s: Floats, speed: Floats, params: VehicleParams) -> Floats:
         """Return the pedal actions (K,) of cars in worlds, one each, at arc length `s` (m) with a speed (m/s)."""
         return np.array(
-            [self._pedal(world.track, s[i], speed[i], _under(world.weather, params)) for i, world in enumerate(worlds)]
+            [self._pedal(world.track, s[i], speed[i], _under(world, params)) for i, world in enumerate(worlds)]
         )
 
     def _pedal(self, track: Track, s: float, speed: float, params: VehicleParams) -> float:
@@ -110,9 +121,17 @@ class SpeedProfiles:
         return float(cruise_pedal(speed, max(target, 0.0), params, NUMPY))
 
 
-def _under(weather: Weather, params: VehicleParams) -> VehicleParams:
-    """The car with the friction that a weather leaves it."""
-    return params if weather.grip == 1.0 else replace(params, friction=params.friction * weather.grip)
+def _under(world: World, params: VehicleParams) -> VehicleParams:
+    """The car with the friction that the weather leaves it, and as heavy as it is."""
+    grip, mass = world.weather.grip * world.dynamics.grip, world.dynamics.mass
+    if grip == mass == 1.0:
+        return params
+    return replace(
+        params,
+        friction=params.friction * grip,
+        max_acceleration=params.max_acceleration / mass,
+        max_braking=params.max_braking / mass,
+    )
 
 
 def lookahead(speed: Floats, params: VehicleParams) -> Floats:

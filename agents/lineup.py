@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from agents.cluster import USUAL_CARS
 from agents.driver import Driver
@@ -64,7 +65,7 @@ def course_of(driver: Driver, environment: str, vehicle: str, threads: int) -> C
     return Course.made_for(driver.config, threads=threads)
 
 
-def generated_worlds(tracks: int, difficulty: str, first_seed: int, appearance: str, **how: str) -> list[World]:
+def generated_worlds(tracks: int, difficulty: str, first_seed: int, appearance: str, **how: Any) -> list[World]:
     """Return unseen generated roads; `how` are further arguments of `WorldSource`."""
     if tracks < 1:
         raise DrivesimError(f"--tracks: expected 1 or more, got {tracks}.")
@@ -72,7 +73,7 @@ def generated_worlds(tracks: int, difficulty: str, first_seed: int, appearance: 
     return WorldSource(seeds, difficulty, "test", appearance, **how).all()
 
 
-def worlds_of_files(paths: Sequence[Path], both_directions: bool, appearance: str, **how: str) -> list[World]:
+def worlds_of_files(paths: Sequence[Path], both_directions: bool, appearance: str, **how: Any) -> list[World]:
     """Return the roads of track files, and of folders of them; `how` are further arguments of `WorldSource`."""
     tracks: list[Track] = []
     for path in paths:

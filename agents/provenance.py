@@ -9,6 +9,7 @@ from typing import Any
 
 import drivesim
 from datasets.schema import LapInfo
+from drivesim.dynamics import AS_BUILT
 from drivesim.errors import option_name
 from drivesim.simulation import Rules
 from drivesim.weather import CLEAR
@@ -33,12 +34,20 @@ def lap_info(world: World, rules: Rules, driver: str, seed: int | None = None, *
         driver=driver,
         seed=seed,
         appearance=world.appearance.to_dict(),
-        environment="drivesim/Drive-v0" if rules.cruise_speed is None else "drivesim/Steer-v0",
+        environment=_environment(world, rules),
         drivesim_version=drivesim.__version__,
         commit=commit(),
-        notes=notes,
+        notes=notes if world.dynamics == AS_BUILT else {**notes, "dynamics": world.dynamics.to_dict()},
         weather=world.weather.to_dict() if world.weather != CLEAR else {},
+        traffic=world.traffic.to_dict(),
     )
+
+
+def _environment(world: World, rules: Rules) -> str:
+    """The id of the environment whose actions and roads these are."""
+    if rules.cruise_speed is not None:
+        return "drivesim/Steer-v0"
+    return "drivesim/Traffic-v0" if world.traffic else "drivesim/Drive-v0"
 
 
 def command_line(module: str, args: Any) -> str:

@@ -8,6 +8,7 @@ CarRacing-v3 the episodes of that environment's own expert are recorded, as play
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -22,6 +23,7 @@ from agents.models.device_names import loop_device
 from agents.progress import progress_bar
 from agents.provenance import lap_info
 from agents.rollout import Course, Drive, drive, lap_columns
+from agents.traffic_options import with_traffic
 from datasets.departures import leading_to
 from datasets.recording import LapWriter, new_folder
 from datasets.schema import MARK_BAD
@@ -67,12 +69,17 @@ class Args:
     """Of these looks: any, or train or test, which have no colour of ground or road in common."""
     lane: str = "center"
     """Where to drive: in the center, or in the right or left of two lanes."""
+    traffic: int = 0
+    """Other cars on each road, up to 64."""
+    obstacles: int = 0
+    """Parked cars, barriers and rows of cones on each road, up to 64."""
     vehicle: str = "car"
     """The car: car, car-dynamic or rc."""
     environment: str = "steer"
     """steer (a cruise controller holds the speed) or drive (the driver works the pedal too)."""
     env: str | None = None
-    """CarRacing-v3: record its episodes instead, with an expert of its own; the seeds are none of agents.evaluate's."""
+    """drivesim/Traffic-v0: the right of two lanes, with a pedal, among others. CarRacing-v3: record its episodes
+    instead, with an expert of its own; the seeds are none of agents.evaluate's."""
     processes: int = 2
     """Of --env: processes that drive at once."""
     append: bool = False
@@ -89,6 +96,7 @@ class Args:
 
 def main(args: Args) -> None:
     """Record the laps."""
+    args = with_traffic(args, environment="drive")
     if args.env is not None:
         return record_env(args.env, args.out, args.laps, args.first_seed, args.noise, args.processes, args.append)
     check_name("--driver", args.driver, NOISE)
@@ -108,7 +116,7 @@ def main(args: Args) -> None:
     if args.seconds is not None and not args.seconds > 0:
         raise DrivesimError(f"--seconds: expected more than 0, got {args.seconds}.")
     rules = Scenario(vehicle=args.vehicle).rules(args.environment == "drive")
-    source = _source(args)
+    source = _source(args, rules)
     if ray is not None:
         join(ray)
     folder = new_folder(args.out, args.append)
@@ -134,9 +142,10 @@ def main(args: Args) -> None:
     console.print(
         f"Recorded {args.laps} laps, {steps} steps, {minutes:.1f} minutes of driving, into {folder}", soft_wrap=True
     )
+    hit = " or hit something" if args.traffic or args.obstacles else ""
     if departed:
         console.print(
-            f"[yellow]{departed} of {args.laps} laps left the road: {marked} steps, from {_BEFORE_DEPARTURE:g} s "
+            f"[yellow]{departed} of {args.laps} laps left the road{hit}: {marked} steps, from {_BEFORE_DEPARTURE:g} s "
             "before a lap's first departure on, are marked bad and not trained on.[/yellow]",
             soft_wrap=True,
         )
@@ -174,8 +183,9 @@ def _driven(jobs: Sequence[Job], ray: str | None, on_step: Callable[[float], Non
         yield drive(job.driver, job.worlds, job.course, job.rng, on_own_step)
 
 
-def _source(args: Args) -> WorldSource:
-    look = {"randomize": args.randomize, "palette": args.palette, "lane": args.lane}
+def _source(args: Args, rules: Rules) -> WorldSource:
+    look: dict[str, Any] = {"randomize": args.randomize, "palette": args.palette, "lane": args.lane}
+    look |= {"traffic": args.traffic, "obstacles": args.obstacles, "rules": rules}
     if args.track is None:
         return WorldSource(range(args.first_seed, args.first_seed + args.laps), args.difficulty, **look)
     track = read_track(args.track)
@@ -185,7 +195,10 @@ def _source(args: Args) -> WorldSource:
 def _write(folder: Path, driven: Drive, rules: Rules, args: Args, noise: float) -> int:
     """Write one lap; returns how many of its steps are marked bad, as they lead off the road or come after."""
     columns = lap_columns(driven)
-    bad = np.logical_or.accumulate(leading_to(driven.departed, round(_BEFORE_DEPARTURE / driven.dt)))
+    wrong = driven.departed.copy()
+    # A drive that hit something ended there.
+    wrong[-1:] |= driven.collided
+    bad = np.logical_or.accumulate(leading_to(wrong, round(_BEFORE_DEPARTURE / driven.dt)))
     columns["mark"] = columns["mark"] | np.where(bad, MARK_BAD, 0).astype(np.uint8)
     info = lap_info(driven.world, rules, args.driver, args.seed, noise=noise, end_reason=driven.end_reason)
     with LapWriter(folder, info) as lap:

@@ -8,13 +8,14 @@ import numpy as np
 
 from agents.driver import Driver, DriverWithMemory
 from agents.models.policy_config import PolicyConfig
-from datasets.schema import LAP_SCHEMA
+from datasets.schema import LAP_SCHEMA, OTHERS
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats
 from drivesim.namespaces import NUMPY, Namespace
 from drivesim.scenario import Scenario
-from drivesim.simulation import Rules, start_state, wheel_clearance
+from drivesim.simulation import EndReason, Rules, start_state, wheel_clearance
+from drivesim.traffic_table import Others, seen_on
 from drivesim.vector_env import DriveVectorEnv, SteerVectorEnv
 from drivesim.vehicle import VehicleParams, get_vehicle
 from drivesim.world import World
@@ -106,6 +107,7 @@ class Drive:
         world: Where.
         columns: The lap's columns, (T,) each, as in `datasets.schema.LAP_SCHEMA`; and `clearance`, metres from the
             outermost wheel to the road's edge, and `heading_error`, radians, both when the step began.
+            Where there is traffic, also `others` (T, M) float32, its arc lengths, and `others_speed` (T, M), m/s.
         put_back: (T,) bool, whether the car was put back after the step.
         departed: (T,) bool, whether a wheel was off the road after the step.
         end_reason: Why it ended: see `drivesim.simulation.EndReason`.
@@ -125,6 +127,17 @@ class Drive:
     def elapsed(self) -> float:
         """Seconds driven."""
         return len(self.put_back) * self.dt
+
+    @property
+    def collided(self) -> bool:
+        """Whether it ended by hitting something."""
+        return self.end_reason == EndReason.COLLISION.name.lower()
+
+    def others_at(self, steps: np.ndarray) -> Others | None:
+        """Return where the traffic was when some steps (K,) began: K roads; None where there is none."""
+        if not self.world.traffic:
+            return None
+        return seen_on(self.world.track, self.world.traffic, self.columns[OTHERS][steps])
 
     @property
     def departure_steps(self) -> np.ndarray:
@@ -176,7 +189,8 @@ def drive(
     if course.ray is not None or (course.envs is not None and course.envs < len(worlds)):
         return _drive_in_turns(driver, worlds, course, rng, on_step)
     log = Log(len(worlds))
-    if course.device is None:
+    # On a torch device there is no traffic.
+    if course.device is None or any(world.traffic for world in worlds):
         env: Any = make_env(len(worlds), course)
         drive_all: Any = _drive_all
     else:
@@ -262,7 +276,7 @@ class Log:
         return [
             Drive(
                 world=world,
-                columns={name: values[car, :length] for name, values in columns.items()},
+                columns=_columns_of({name: values[car, :length] for name, values in columns.items()}, world),
                 put_back=put_back[car, :length],
                 departed=departed[car, :length],
                 end_reason=self.reasons[car],
@@ -271,6 +285,14 @@ class Log:
             )
             for car, (world, length) in enumerate(zip(worlds, self.lengths, strict=True))
         ]
+
+
+def _columns_of(columns: dict[str, np.ndarray], world: World) -> dict[str, np.ndarray]:
+    """One car's columns, with no more places for traffic than there is on its road."""
+    places = len(world.traffic)
+    if not places:
+        return {name: values for name, values in columns.items() if values.ndim == 1}
+    return {name: values[:, :places] if values.ndim == 2 else values for name, values in columns.items()}
 
 
 def _drive_all(
@@ -329,8 +351,9 @@ def _start_elsewhere(env: DriveVectorEnv, course: Course) -> Any:
     started = env.get_state()
     if course.starts is not None:
         s, lateral, turn = np.array(course.starts, float).T
-        state = start_state(env.road, s % env.road.length, lateral, turn, started.state.vehicle.speed, NUMPY)
-        return env.set_state(replace(started, state=state))
+        s = s % env.road.length
+        state = start_state(env.road, s, lateral, turn, started.state.vehicle.speed, NUMPY)
+        return env.set_state(replace(started, state=state, others=env.start_traffic(s)))
     room = wheel_clearance(started.state, env.road, env.rules.vehicle, NUMPY)
     side = np.where(np.arange(env.num_envs) % 2, -1.0, 1.0)
     speed = started.state.vehicle.speed
@@ -359,8 +382,10 @@ def env_arguments(course: Course) -> dict[str, Any]:
 
 def _row(env: DriveVectorEnv) -> dict[str, np.ndarray]:
     """The lap's columns that tell the state in which a step begins."""
-    state = env.state
+    state, others = env.state, env.others
+    traffic = {} if others is None else {OTHERS: others.s, "others_speed": others.speed}
     return {
+        **traffic,
         "time": state.time,
         **{name: getattr(state.vehicle, name) for name in state.vehicle._fields},
         "s": state.s,
@@ -399,4 +424,4 @@ def noise_share(speed: Any, params: VehicleParams, xp: Namespace = NUMPY) -> Any
 
 def lap_columns(a_drive: Drive) -> dict[str, np.ndarray]:
     """Return a drive's columns as a lap's."""
-    return {name: a_drive.columns[name] for name in LAP_SCHEMA.names if name in a_drive.columns}
+    return {name: a_drive.columns[name] for name in (*LAP_SCHEMA.names, OTHERS) if name in a_drive.columns}

@@ -49,6 +49,7 @@ from datasets.views import Spread
 from drivesim.camera import CAMERAS, Camera, get_camera
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError
+from drivesim.scenario import TRAFFIC
 from drivesim.world import WorldSource
 
 
@@ -241,8 +242,12 @@ def _validation(args: Args, material: Material, policy: Policy, console: Console
             console.print(f"  {in_words(errors).removeprefix('mean absolute error of ')}: {name}")
         return held_out.judge
     tracks = range(args.validation_tracks)
-    worlds = WorldSource(tracks, "mixed", "validation", randomize=args.randomize, palette=args.palette).all()
     course = Course.made_for(policy.config, time_limit=args.validation_seconds, threads=args.threads)
+    looks: dict[str, Any] = {"randomize": args.randomize, "palette": args.palette}
+    if material.has_traffic and course.has_pedal:
+        console.print("The validation roads are those of drivesim/Traffic-v0, as the laps' were")
+        looks |= {**TRAFFIC, "rules": course.rules}
+    worlds = WorldSource(tracks, "mixed", "validation", **looks).all()
     course = replace(course, device=loop_device(args.device))
 
     def drive(candidate: Policy) -> Driving:

@@ -17,6 +17,7 @@ from drivesim.camera import Camera
 from drivesim.errors import DrivesimError, check_name
 from drivesim.palette import PALETTES
 from drivesim.render import Renderer
+from drivesim.traffic_table import Others, together
 from drivesim.variety import RANDOMIZE, varied_look
 from drivesim.vehicle import VehicleParams
 from drivesim.weather import CLEAR, Weather
@@ -53,7 +54,7 @@ class Variety:
         randomize: What these looks are: `none` draws colours and lines, `looks` all that looks can have, `all` also a
             weather.
         palette: Of these looks: `any`, or `train` or `test`, which have no colour of ground or road in common.
-        sizes: Roads are made up to this many times larger or smaller; 1 for as they are.
+        sizes: Roads are made up to this many times larger or smaller; 1 for as they are, as those with traffic stay.
         widths: Roads are made up to this many times wider besides, and somewhat narrower; 1 for as they are.
         recolor: Share of the samples whose colours are turned at random: see `datasets.recolor`.
         balance: 0 draws steps as often as they were driven, 1 all degrees of steering equally often.
@@ -117,6 +118,9 @@ class RenderedFrames:
         self._laps = [lap for lap, _ in pairs]
         self._lines = [line for _, line in pairs]
         cameras = [cameras] if isinstance(cameras, Camera) else cameras
+        if any(lap.traffic for lap in self._laps):
+            # A torch device draws no traffic.
+            device = None
         self._renderers: list[Any] = _renderers(cameras, self._lines[0].vehicle, threads, device)
         self._device = device
 
@@ -172,7 +176,8 @@ class RenderedFrames:
         mirrored = rng.permutation((np.arange(count) + rng.integers(2)) % 2 == 0) & self.variety.mirror
         for at, is_mirrored in enumerate(mirrored):
             lap, line = self._laps[at // rounds], self._lines[at // rounds]
-            if max(self.variety.sizes, self.variety.widths) > 1:
+            # Cars and what stands keep their size, and a gap that is shorter or longer asks for another pedal.
+            if max(self.variety.sizes, self.variety.widths) > 1 and not lap.traffic:
                 scale = self.variety.sizes ** rng.uniform(-1, 1)
                 # Recorded roads are rarely much wider than need be, so there is more to add above than below.
                 width = self.variety.widths ** rng.uniform(-0.4, 1)
@@ -204,11 +209,15 @@ class RenderedFrames:
             views = np.concatenate([views[:, None], past], axis=1)
         actions = np.column_stack([steering, scenes.steps.pedal[steps]] if self._has_pedal else [steering])
         shown, worlds = views[share], [scenes.worlds[scene] for scene in scenes.of_step[steps[share]].tolist()]
+        others = scenes.others_at(steps[share], self._past)
         frames = []
         for renderer in self._renderers:
             textures = [world.texture(renderer) for world in worlds]
             # A sample's frames lie behind one another.
-            drawn = renderer.draw([each for each in textures for _ in range(1 + self._past)], shown.reshape(-1, 3))
+            grounds = [each for each in textures for _ in range(1 + self._past)]
+            # Only a renderer of the host knows others.
+            on_road = () if others is None else (others,)
+            drawn = renderer.draw(grounds, shown.reshape(-1, 3), *on_road)
             frames.append(drawn.reshape(*shown.shape[:-1], *drawn.shape[1:]))
         turns = Turns.random(count, self.variety.recolor, rng).of(share)
         # All that belongs to a sample is turned alike: earlier frames as further rows.
@@ -245,12 +254,22 @@ class _Scenes:
         steps: Of all laps, behind one another.
         of_step: (T,) int64, the world of each step.
         draw: Draws from the steps.
+        lines: Of the laps.
     """
 
     worlds: list[World]
     steps: Steps
     of_step: np.ndarray
     draw: StepDraw
+    lines: list[Line]
+
+    def others_at(self, steps: np.ndarray, past: int) -> Others | None:
+        """Return where the traffic was at some steps (B,), in their order, and `past` times before each of them."""
+        of_step = self.of_step[steps]
+        first = np.cumsum([0, *(len(line) for line in self.lines)])
+        own = [steps[of_step == scene] - first[scene] for scene in np.unique(of_step)]
+        parts = [self.lines[scene].others_at(at) for scene, at in zip(np.unique(of_step), own, strict=True)]
+        return together(parts, [len(at) * (1 + past) for at in own])
 
     @classmethod
     def of(cls, scenes: Sequence[tuple[Line, Appearance, Weather]], balance: float) -> "_Scenes":
@@ -259,7 +278,7 @@ class _Scenes:
         chances = np.concatenate([len(line) * step_chances(line.steering, balance) for line in lines])
         of_step = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
         worlds = [World(line.track, look, weather) for line, look, weather in scenes]
-        return cls(worlds, Steps.joined(lines), of_step, StepDraw(chances))
+        return cls(worlds, Steps.joined(lines), of_step, StepDraw(chances), lines)
 
 
 def _check_alike(laps: Sequence[Lap]) -> None:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
-from datasets.lap_world import world_of
+from datasets.lap_world import others_of, world_of
 from datasets.schema import Lap
 from datasets.statistics import Histogram, Statistics
 from drivesim.camera import CAMERAS
@@ -137,7 +137,8 @@ def frames(laps: Sequence[Lap]) -> list[dict[str, str]]:
             renderer = Renderer(CAMERAS["topdown"], get_vehicle(lap.info.vehicle))
         except DrivesimError:  # of another program: there is nothing to draw it with
             continue
-        frame = renderer.draw([world.texture(renderer)], lap.poses[step : step + 1])[0]
+        at = np.array([step])
+        frame = renderer.draw([world.texture(renderer)], lap.poses[at], others_of(lap, at))[0]
         renderer.close()
         seconds = lap.columns["time"][step] - lap.columns["time"][0]
         words = f"{lap.name}, {seconds:.1f} s, steering {lap.columns['steering'][step]:+.2f}"

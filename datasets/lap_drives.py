@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from datasets.formats.drive import SIDES, Pictures, Side, StoredDrive
-from datasets.lap_world import world_of
+from datasets.lap_world import others_of, world_of
 from datasets.schema import Lap
 from drivesim.camera import CAMERAS, Camera
 from drivesim.ground.texture import GroundTexture
@@ -36,7 +36,7 @@ class LapPainter:
             self._texture = world_of(lap).texture(self._renderer)
             self._lap = lap
         assert self._texture is not None
-        return self._renderer.draw([self._texture] * len(steps), lap.poses[steps])
+        return self._renderer.draw([self._texture] * len(steps), lap.poses[steps], others_of(lap, steps))
 
 
 @dataclass(frozen=True, eq=False)

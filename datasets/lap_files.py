@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.arrow_message import is_compressed
-from datasets.schema import DTYPES, LAP_SCHEMA, MAX_STEPS, Lap
+from datasets.schema import DTYPES, LAP_SCHEMA, MAX_STEPS, OTHERS, Lap, LapInfo, places_of
 from drivesim.errors import DrivesimError
 from drivesim.whole_file import whole_file
 
@@ -30,6 +30,7 @@ _PARQUET: dict[str, Any] = {
     "write_page_checksum": True,
 }
 # Bytes of a step in memory; and of dictionaries and headers of pages, as an allowance.
+_MOST_PLACES = 4 * MAX_STEPS
 _ROW, _PAGES = sum(dtype.itemsize for dtype in DTYPES.values()), 2**20
 
 RECORD_SOME = "Record some: python -m agents.record --laps 40 --out"
@@ -74,7 +75,13 @@ def read_lap(path: Path | str) -> Lap:
                 raise ValueError(f"it declares {file.metadata.num_rows} steps, expected at most {MAX_STEPS}")
             if (size := _declared_bytes(file.metadata)) > _PAGES + 2 * _ROW * file.metadata.num_rows:
                 raise ValueError(f"its {file.metadata.num_rows} steps declare {size} bytes, which is too many")
-            return Lap.from_table(file.read(list(DTYPES), use_threads=False), path.stem)
+            names = list(DTYPES)
+            if OTHERS in file.schema_arrow.names and (
+                places := places_of(LapInfo.from_metadata(file.metadata.metadata))
+            ):
+                _check_others_size(file.metadata, places)
+                names.append(OTHERS)
+            return Lap.from_table(file.read(names, use_threads=False), path.stem)
     except _UNREADABLE as error:
         raise DrivesimError(
             f"{path}: no lap can be read: {' '.join(str(error).split())}. Expected a file that a LapWriter made: "
@@ -178,16 +185,25 @@ def _check_message(source: pa.BufferReader) -> None:
         raise ValueError("its batches are compressed, and those of a LapWriter are not")
 
 
-def _declared_bytes(metadata: pq.FileMetaData) -> int:
+def _declared_bytes(metadata: pq.FileMetaData, names: Iterable[str] = DTYPES) -> int:
     """Return how many bytes the columns of a lap have before they are compressed, as the file says."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     columns = [group.column(at) for group in groups for at in range(group.num_columns)]
-    return sum(column.total_uncompressed_size for column in columns if column.path_in_schema in DTYPES)
+    return sum(column.total_uncompressed_size for column in columns if column.path_in_schema in names)
+
+
+def _check_others_size(metadata: pq.FileMetaData, places: int) -> None:
+    """Refuse a file whose traffic would take more memory than its steps ask for."""
+    size = _declared_bytes(metadata, [f"{OTHERS}.list.element"])
+    # A number is four bytes, with a few bits that say where its list begins.
+    if metadata.num_rows * places > _MOST_PLACES or size > _PAGES + 10 * metadata.num_rows * places:
+        raise ValueError(f"its {metadata.num_rows} steps declare {size} bytes of traffic, which is too many")
 
 
 def _checksum(batch: pa.RecordBatch, marks: bytes) -> int:
     """CRC-32 of a batch: after a power cut a file may have its length, and zeros for its end."""
     value = zlib.crc32(marks)
     for column in batch.columns:
-        value = zlib.crc32(column.to_numpy().tobytes(), value)
+        flat = column.flatten() if pa.types.is_fixed_size_list(column.type) else column
+        value = zlib.crc32(flat.to_numpy().tobytes(), value)
     return value

@@ -13,13 +13,27 @@ import time
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike
 
 from datasets.lap_files import read_lap, stamp, write_lap
-from datasets.schema import DTYPES, LABELS, LAP_SCHEMA, MAX_STEPS, POLICY_ACTIONS, Columns, LapInfo, check_columns
+from datasets.schema import (
+    DTYPES,
+    LABELS,
+    MAX_STEPS,
+    OTHERS,
+    POLICY_ACTIONS,
+    Columns,
+    LapInfo,
+    batch_of,
+    check_columns,
+    check_others,
+    lap_schema,
+    places_of,
+)
 from drivesim.errors import DrivesimError
 from drivesim.whole_file import sync_folder
 
@@ -51,9 +65,11 @@ class LapWriter:
         self._partial, self._fd = _create(Path(folder))
         self.path, self.name = self._partial.with_suffix(".parquet"), self._partial.stem
         self._sink = io.BytesIO()
-        self._stream = pa.ipc.new_stream(self._sink, LAP_SCHEMA.with_metadata(info.to_metadata()))
+        self._schema, self._places = lap_schema(info, info.to_metadata()), places_of(info)
+        self._stream = pa.ipc.new_stream(self._sink, self._schema)
         self._rows_a_flush = max(1, int(info.control_hz * FLUSH_SECONDS))
         self._rows: list[tuple[float, ...]] = []
+        self._others: list[np.ndarray] = []
         self._marks: list[tuple[int, int, int]] = []
         self._size, self._saved, self._failed = 0, 0, False
         self._steps, self._time, self._clock = 0, -float("inf"), time.monotonic()
@@ -62,16 +78,21 @@ class LapWriter:
         """Return the number of steps so far."""
         return self._steps
 
-    def append(self, row: Mapping[str, float] | None = None, /, **values: float) -> None:
+    def append(self, row: Mapping[str, Any] | None = None, /, **values: Any) -> None:
         """Add one step: a number for every column; labels, the policy's actions and `mark` may be left out.
+
+        Where there is traffic, `others` (M,) says where it is.
 
         Raises:
             DrivesimError: If the step is faulty, which leaves it out; or if the disk is full.
         """
         full = {**_DEFAULTS, **(row or {}), **values}
-        if self._fd < 0 or self._failed or not _plausible(full, self._time):
-            return self.extend({name: [value] for name, value in full.items()})
+        others = full.pop(OTHERS, ())
+        where, faults = check_others([others], 1, self._places) if self._places else (np.zeros((1, 0)), [])
+        if self._fd < 0 or self._failed or faults or not _plausible(full, self._time):
+            return self.extend({**{name: [value] for name, value in full.items()}, OTHERS: [others]})
         self._rows.append(_row_values(full))
+        self._others.append(where)
         self._time = full["time"]
         self._steps += 1
         if len(self._rows) >= self._rows_a_flush or time.monotonic() - self._clock >= FLUSH_SECONDS:
@@ -84,9 +105,13 @@ class LapWriter:
             DrivesimError: If there is a fault, which leaves all of them out; or if the disk is full.
         """
         self._check_open()
+        columns = dict(columns)
+        others = columns.pop(OTHERS, ())
         count = np.size(columns.get("time", ()))
         defaults = {name: np.full(count, value) for name, value in _DEFAULTS.items()}
         cast, faults = check_columns({**defaults, **columns}, self._time)
+        where, more = check_others(others, count, self._places)
+        faults += more
         if self._steps + count > MAX_STEPS:
             faults.append(f"a lap has at most {MAX_STEPS} steps: close it and start another")
         if faults:
@@ -95,7 +120,7 @@ class LapWriter:
         if count:
             self._time = float(cast["time"][-1])
             self._steps += count
-            self._write_batch(cast)
+            self._write_batch(cast, where)
 
     def mark(self, start: int, stop: int, flags: int) -> None:
         """Set bits of `mark` on steps `start` to `stop` - 1, which were added before: the way to a crash is known late.
@@ -157,12 +182,14 @@ class LapWriter:
 
     def _flush(self) -> None:
         rows, self._rows = self._rows, []
+        where, self._others = self._others, []
         if rows or self._marks:
             block = np.array(rows, np.float64).reshape(-1, len(DTYPES))
-            self._write_batch({name: block[:, at].astype(dtype) for at, (name, dtype) in enumerate(DTYPES.items())})
+            columns = {name: block[:, at].astype(dtype) for at, (name, dtype) in enumerate(DTYPES.items())}
+            self._write_batch(columns, np.array(where, np.float32).reshape(len(rows), self._places))
 
-    def _write_batch(self, columns: Columns) -> None:
-        batch = pa.record_batch(list(columns.values()), schema=LAP_SCHEMA)
+    def _write_batch(self, columns: Columns, others: np.ndarray) -> None:
+        batch = batch_of(columns, others, self._schema)
         notes, self._marks = stamp(batch, self._marks), []
         self._stream.write_batch(batch, notes)
         self._write()

@@ -18,10 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats
 from drivesim.track import MAX_SPACING, Track
+from drivesim.traffic import Traffic
 
-# Version 2 added the policy's own actions and `MARK_POLICY`, version 3 the weather, and more to a look. Laps of earlier
-# versions are read, without any of it, and look as they ever did.
-FORMAT_VERSION = 3
+# Version 2 added the policy's own actions and `MARK_POLICY`, version 3 the weather and more to a look, version 4
+# traffic. Laps of earlier versions are read, without any of it, and look as they ever did.
+FORMAT_VERSION = 4
 
 MARK_BAD = 1  # a bit of `mark`: not to be learned from, as it was rewound or came before a crash
 MARK_CORRECTION = 2  # a bit of `mark`: a person took over from a policy
@@ -60,6 +61,11 @@ ACTIONS = ("steering", "pedal")
 LABELS = ("steering_label", "pedal_label")
 POLICY_ACTIONS = ("policy_steering", "policy_pedal")  # may be left out: most laps have none
 
+# Where the traffic of a lap was when each step began: arc lengths, metres, in the order of the things in its `LapInfo`.
+# Laps without traffic have no such column.
+OTHERS = "others"
+OTHERS_ABOUT = {"unit": "m", "about": "position of each obstacle and other car along the centreline"}
+
 _VERSION_KEY, _INFO_KEY, _POINTS_KEY, _COMPLETE_KEY = (
     f"drivesim.{key}".encode() for key in ("format_version", "lap", "track_points", "complete")
 )
@@ -81,6 +87,7 @@ class LapInfo:
         drivesim_version, commit: Of the program that recorded; empty where unknown.
         notes: Anything else, plain JSON.
         weather: Over the world, plain JSON; empty for clear.
+        traffic: Obstacles and other cars, plain JSON; empty for none.
     """
 
     track_name: str
@@ -95,6 +102,7 @@ class LapInfo:
     commit: str
     notes: dict[str, Any]
     weather: dict[str, Any] = field(default_factory=dict)
+    traffic: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check every field and own it: read-only points, plain JSON."""
@@ -141,7 +149,7 @@ class LapInfo:
             plain = dict(json.loads(metadata.get(_INFO_KEY, b"{}")))
             points = base64.b64decode(metadata.get(_POINTS_KEY, b""), validate=True)
             plain["track_points"] = np.frombuffer(points, "<f8").reshape(-1, 4)
-            plain.setdefault("weather", {})
+            plain = {"weather": {}, "traffic": {}} | plain
             names = [each.name for each in fields(cls)]
             if not set(names) <= set(plain):
                 raise DrivesimError(f"its metadata lack {', '.join(name for name in names if name not in plain)}")
@@ -162,18 +170,24 @@ class Lap:
         columns: Every column of `LAP_SCHEMA`, each (T,), T >= 1, dtype, unit and frame as there; read-only.
         complete: False where the recorder died or the file is cut off: there were more steps than these.
         name: Of its file, without the suffix.
+        others: (T, M) float32, where its traffic was: see `OTHERS`; read-only.
     """
 
     info: LapInfo
     columns: Columns
     complete: bool
     name: str
+    others: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     def __post_init__(self) -> None:
         """Check the columns, cast them to the schema's types and own them."""
         columns, faults = check_columns(self.columns)
         if not faults and not len(columns["time"]):
             faults = ["expected at least one step, came none"]
+        if not faults:
+            others, faults = check_others(self.others, len(columns["time"]), places_of(self.info))
+            others.flags.writeable = False
+            object.__setattr__(self, "others", others)
         if faults:
             raise DrivesimError(f"{self.name}: " + "; ".join(faults))
         for values in columns.values():
@@ -199,6 +213,15 @@ class Lap:
         """The track; laps on one track share the object."""
         return _track(self.info.track_points.tobytes(), self.info.track_name)
 
+    @cached_property
+    def traffic(self) -> Traffic:
+        """What else was on the road; `others` tells where.
+
+        Raises:
+            DrivesimError: If it is none that this drivesim knows.
+        """
+        return Traffic.from_dict(self.info.traffic)
+
     @property
     def good(self) -> NDArray[np.bool_]:
         """(T,) bool: steps to learn from, which a person or the expert drove well."""
@@ -212,7 +235,7 @@ class Lap:
     def to_table(self) -> pa.Table:
         """Return the columns as an Arrow table whose metadata hold all the rest but the name."""
         metadata = self.info.to_metadata() | {_COMPLETE_KEY: b"true" if self.complete else b"false"}
-        return pa.table(self.columns, schema=LAP_SCHEMA.with_metadata(metadata))
+        return pa.Table.from_batches([batch_of(self.columns, self.others, lap_schema(self.info, metadata))])
 
     @classmethod
     def from_table(cls, table: pa.Table, name: str, complete: bool | None = None) -> "Lap":
@@ -235,7 +258,57 @@ class Lap:
         columns, more = check_columns({column: table.column(column).to_numpy() for column in known})  # empty is NaN
         if faults + more:
             raise DrivesimError("; ".join(faults + more))
-        return cls(info, columns, metadata.get(_COMPLETE_KEY) == b"true" if complete is None else complete, name)
+        is_whole = metadata.get(_COMPLETE_KEY) == b"true" if complete is None else complete
+        return cls(info, columns, is_whole, name, _others_in(table, places_of(info)))
+
+
+def places_of(info: LapInfo) -> int:
+    """Return how many things are on a lap's road."""
+    things = info.traffic.get("things", [])
+    return len(things) if isinstance(things, list) else 0
+
+
+def lap_schema(info: LapInfo, metadata: Mapping[bytes, bytes]) -> pa.Schema:
+    """Return the schema of a lap's table: `LAP_SCHEMA`, and a column of lists where there is traffic."""
+    schema, places = LAP_SCHEMA, places_of(info)
+    if places:
+        schema = schema.append(pa.field(OTHERS, pa.list_(_F32, places), False, OTHERS_ABOUT))
+    return schema.with_metadata(dict(metadata))
+
+
+def batch_of(columns: Columns, others: NDArray[np.float32], schema: pa.Schema) -> pa.RecordBatch:
+    """Return steps as a batch of a lap's schema: columns (T,), and where its traffic was (T, M)."""
+    arrays = [pa.array(columns[name]) for name in DTYPES]
+    if OTHERS in schema.names:
+        flat = pa.array(np.ascontiguousarray(others, np.float32).ravel())
+        arrays.append(pa.FixedSizeListArray.from_arrays(flat, others.shape[1]))
+    return pa.record_batch(arrays, schema=schema)
+
+
+def check_others(others: ArrayLike, steps: int, places: int) -> tuple[NDArray[np.float32], list[str]]:
+    """Copy where a lap's traffic was to float32 (T, M), and say what is wrong with it; none is the same as (T, 0)."""
+    with np.errstate(over="ignore"):  # becomes inf, which is reported
+        found = np.array(others, np.float32)
+    if not found.size and not places:
+        return np.zeros((steps, 0), np.float32), []
+    if found.shape != (steps, places):
+        return found, [f"{OTHERS}: expected {places} places at each of {steps} steps, came {found.shape}"]
+    return found, [] if np.isfinite(found).all() else [f"{OTHERS}: not finite"]
+
+
+def _others_in(table: pa.Table, places: int) -> NDArray[np.float32]:
+    """Where the traffic was, as a table says: (T, M); what is not there is (0, 0)."""
+    if not places or table.column_names.count(OTHERS) != 1:
+        return np.zeros((0, 0), np.float32)
+    column = table.column(OTHERS).combine_chunks()
+    kind = column.type
+    if not (pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind)) or kind.value_type != _F32:
+        raise DrivesimError(f"{OTHERS}: expected lists of float32, came {kind}")
+    values = column.flatten().to_numpy(zero_copy_only=False)
+    lengths = np.unique(column.value_lengths().to_numpy(zero_copy_only=False))
+    if column.null_count or lengths.tolist() != [places] or len(values) != places * len(column):
+        raise DrivesimError(f"{OTHERS}: expected lists of {places}, one for each thing on the road")
+    return values.reshape(-1, places)
 
 
 def check_columns(columns: Mapping[str, ArrayLike], after: float = -np.inf) -> tuple[Columns, list[str]]:

@@ -12,7 +12,7 @@ not show, and each past is bent as if another steering had led here, at random, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from datasets.schema import Lap
 from drivesim.geometry import Floats, to_ego, to_world, wrap_angle
 from drivesim.pursuit import pursuit_curvature
 from drivesim.track import Track
+from drivesim.traffic import EMPTY, Traffic
+from drivesim.traffic_table import Others, seen_on
 from drivesim.vehicle import VehicleParams, get_vehicle
 
 # No road that is made up is narrower than this many cars, and none is made wider than this many: on a wider one a
@@ -138,9 +140,19 @@ class Line(Steps):
 
     Attributes:
         track: The road. The rest as of `Steps`.
+        traffic: What else is on the road.
+        others: (T, 1 + P, M) float32, where that was at the step and at the P earlier ones: arc lengths, metres.
     """
 
     track: Track
+    traffic: Traffic = EMPTY
+    others: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
+
+    def others_at(self, steps: np.ndarray) -> Others | None:
+        """Return where the traffic was at some steps (B,), and before each of them: B (1 + P) roads; None for none."""
+        if not self.traffic:
+            return None
+        return seen_on(self.track, self.traffic, self.others[steps].reshape(-1, len(self.traffic)))
 
     def mirrored(self) -> "Line":
         """Return the same drive on the mirrored road: left is right."""
@@ -151,6 +163,7 @@ class Line(Steps):
             steering=-self.steering,
             targets=self.targets * [1.0, -1.0],
             past=self.past * [1.0, -1.0, -1.0],
+            traffic=self.traffic.mirrored(),
         )
 
 
@@ -179,7 +192,8 @@ def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0, 
     dt = 1.0 / lap.info.control_hz
     jumps = step > _JUMP * scale * np.maximum(columns["speed"][:-1] * dt, 0.1)
     stretch = np.concatenate([[0], np.cumsum(jumps)])
-    earlier = _earlier(poses, jumps, step, scale, past, stride)
+    before = _steps_before(jumps, past, stride)
+    earlier = _earlier(poses, jumps, before, step, scale)
     # Bad steps end a stretch too: the path through them is not one to come back to.
     stretch = stretch + np.cumsum(~lap.good)
     along = np.concatenate([[0.0], np.cumsum(step)])
@@ -201,19 +215,30 @@ def line_of(lap: Lap, lookahead: float, scale: float = 1.0, width: float = 1.0, 
         columns["speed"][usable].astype(np.float64),
         earlier[usable],
         track,
+        lap.traffic,
+        lap.others[np.column_stack([np.arange(len(lap)), before])[usable]],
     )
 
 
-def _earlier(poses: Floats, jumps: np.ndarray, step: Floats, scale: float, past: int, stride: int) -> Floats:
-    """Return the poses (T, past, 3) of earlier steps, none of them before a jump.
+def _steps_before(jumps: np.ndarray, past: int, stride: int) -> np.ndarray:
+    """Return earlier steps of each step (T, past), none of them before a jump."""
+    first = _first_steps(jumps)
+    return np.maximum(np.arange(len(first))[:, None] - stride * np.arange(1, past + 1), first[:, None])
+
+
+def _first_steps(jumps: np.ndarray) -> np.ndarray:
+    """The first step of the stretch that each step (T,) belongs to."""
+    return np.maximum.accumulate(np.concatenate([[0], np.where(jumps, np.arange(1, len(jumps) + 1), 0)]))
+
+
+def _earlier(poses: Floats, jumps: np.ndarray, at: np.ndarray, step: Floats, scale: float) -> Floats:
+    """Return the poses (T, past, 3) of earlier steps `at` (T, past).
 
     On a resized road the car drove as fast as ever: an earlier step lies as far back along the line as it was driven.
     """
-    count = len(poses)
-    first = np.maximum.accumulate(np.concatenate([[0], np.where(jumps, np.arange(1, count), 0)]))
-    at = np.maximum(np.arange(count)[:, None] - stride * np.arange(1, past + 1), first[:, None])
-    if scale == 1.0 or not past:
+    if scale == 1.0 or not at.shape[1]:
         return poses[at]
+    first = _first_steps(jumps)
     along = np.concatenate([[0.0], np.cumsum(step)])
     back = np.maximum(along[:, None] - (along[:, None] - along[at]) / scale, along[first][:, None])
     turned = np.unwrap(poses[:, 2])

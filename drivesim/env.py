@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from drivesim.camera import Camera
+from drivesim.dynamics import seen_from
 from drivesim.errors import DrivesimError
 from drivesim.namespaces import FLOATS
 from drivesim.observation import (
@@ -22,9 +23,10 @@ from drivesim.observation import (
 )
 from drivesim.render import Renderer
 from drivesim.reward import reward_terms
-from drivesim.road_table import road_of_one
+from drivesim.road_table import RoadTable, road_of_one
 from drivesim.scenario import Scenario, check_options
-from drivesim.simulation import CarState, EndReason, start_state, step
+from drivesim.simulation import CarState, EndReason, many, start_state, step
+from drivesim.traffic_table import Others, TrafficTable
 from drivesim.world import World
 
 # What `render` shows: 48 m of ground from above, large enough to watch.
@@ -40,12 +42,14 @@ class Snapshot:
         worlds: Of each car.
         random_states: Of each car's generator, as `bit_generator.state` gives it.
         reasons: Why each car's episode has ended: (N,) int64, `EndReason` by number.
+        others: Where everything else on the roads is; None for nothing.
     """
 
     state: CarState
     worlds: tuple[World, ...]
     random_states: tuple[Mapping[str, Any], ...]
     reasons: np.ndarray
+    others: Others | None = None
 
 
 class DriveEnv(gymnasium.Env):
@@ -70,8 +74,10 @@ class DriveEnv(gymnasium.Env):
         self.cameras = self.scenario.cameras()
         self.observation_space = observation_space(self.cameras, self.has_pedal)
         self.action_space: spaces.Box = action_space(self.has_pedal)
-        self._source = self.scenario.world_source()
+        self._source = self.scenario.world_source(self.has_pedal)
         self._renderers = [Renderer(camera, self.rules.vehicle) for camera in self.cameras]
+        # Traffic is simulated for many roads at once: this is one of them.
+        self._roads, self._traffic = RoadTable(1), TrafficTable(1)
         self._large: Renderer | None = None
         self._viewer: Any = None
         self._reason: EndReason | None = None
@@ -87,9 +93,14 @@ class DriveEnv(gymnasium.Env):
         super().reset(seed=seed)
         world = options.get("world") or self._source.draw(self.np_random)
         self._enter(world)
-        start = self.scenario.start_values(world.track.length, self.np_random, options)
+        s, lateral, heading_error = self.scenario.start_values(world.track.length, self.np_random, options)
+        if world.traffic:
+            one, at = np.array([0]), np.array([s])
+            self._traffic.start(one, at, self._roads.road)
+            if "lateral" not in options:
+                lateral += float(self._traffic.aside(one, at, self.rules.vehicle, self._roads.road)[0])
         speed = float(options.get("speed", self.rules.cruise_speed or 0.0))
-        self._state = start_state(self._road, *start, speed, FLOATS)
+        self._state = start_state(self._road, s, lateral, heading_error, speed, FLOATS)
         self._reason = EndReason.NONE
         info = step_info(self._state, self._road, self.rules.vehicle, 0.0, 0.0, False, FLOATS)
         info["track"] = world.track.name
@@ -111,8 +122,13 @@ class DriveEnv(gymnasium.Env):
         clipped = steering != values[0] or (self.has_pedal and pedal != values[1])
         result = step(self._state, steering, pedal, self._road, self.rules, FLOATS)
         self._state = result.state
-        reason = self._reason = EndReason(int(result.end_reason))
-        terms = reward_terms(result.gained, self._road.length, result.end_reason, FLOATS)
+        reason = EndReason(int(result.end_reason))
+        if self._world.traffic and self._traffic.advance(
+            many(result.state), self._roads.road, self.rules, np.ones(1, bool)
+        ):
+            reason = EndReason.COLLISION
+        self._reason = reason
+        terms = reward_terms(result.gained, self._road.length, float(reason), FLOATS)
         info = step_info(result.state, self._road, self.rules.vehicle, steering, pedal, clipped, FLOATS)
         if reason:
             info["end_reason"] = reason.name.lower()
@@ -159,16 +175,22 @@ class DriveEnv(gymnasium.Env):
         """The car's state."""
         return self._state
 
+    @property
+    def others(self) -> Others | None:
+        """Where everything else on the road is, as of one road; None where there is nothing."""
+        return self._traffic.others if self._world.traffic else None
+
     def get_state(self) -> Snapshot:
         """Return a snapshot that `set_state` goes back to."""
         self._check_running("get_state")
         reasons = np.array([self._reason], np.int64)
-        return Snapshot(self._state, (self._world,), (self.np_random.bit_generator.state,), reasons)
+        return Snapshot(self._state, (self._world,), (self.np_random.bit_generator.state,), reasons, self.others)
 
     def set_state(self, snapshot: Snapshot) -> Any:
         """Go back to a snapshot; returns the observation there."""
         self._enter(snapshot.worlds[0])
         self._state = snapshot.state
+        self._traffic.restore(snapshot.others, self._roads.road)
         self.np_random.bit_generator.state = snapshot.random_states[0]
         self._reason = EndReason(int(snapshot.reasons[0]))
         return self._observe()
@@ -180,7 +202,10 @@ class DriveEnv(gymnasium.Env):
     def _enter(self, world: World) -> None:
         if getattr(self, "_world", None) is not world:
             self._world = world
-            self._road = road_of_one(world.track, world.weather.grip)
+            self._road = road_of_one(world.track, world.weather.grip, world.dynamics)
+            self._traffic.assign(0, world.traffic)
+            if world.traffic:
+                self._roads.assign(0, world.track, world.weather.grip)
 
     def _observe(self) -> Any:
         if not self._renderers:
@@ -191,7 +216,10 @@ class DriveEnv(gymnasium.Env):
     def _draw(self, renderer: Renderer) -> np.ndarray:
         vehicle = self._state.vehicle
         pose = np.array([(vehicle.x, vehicle.y, vehicle.heading)])
-        return renderer.draw([self._world.texture(renderer)], pose)[0]
+        own = self._world.dynamics
+        if own.is_seen and renderer is not self._large:
+            pose = np.array([seen_from(vehicle, self._state.time, own.sensor_delay, own.vibration, FLOATS)])
+        return renderer.draw([self._world.texture(renderer)], pose, self.others)[0]
 
 
 class SteerEnv(DriveEnv):

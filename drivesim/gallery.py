@@ -1,10 +1,10 @@
 """python -m drivesim.gallery --out gallery
 
-Draw a gallery of worlds: named looks and weathers from above and through the windscreen, single pictures and a sheet of
-all of them; and a sheet of worlds as `randomize="all"` draws them, seen as small as a network sees them.
+Draw a gallery of worlds: named looks and weathers, and traffic, from above and through the windscreen, single pictures
+and a sheet of all of them; and a sheet of worlds as `randomize="all"` draws them, seen as small as a network sees them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -14,10 +14,13 @@ import PIL.Image
 from drivesim.appearance import Appearance
 from drivesim.camera import Camera, get_camera
 from drivesim.command import is_taken, run_command
+from drivesim.crowd import draw_traffic
 from drivesim.errors import DrivesimError
 from drivesim.ground.painting import Image
 from drivesim.render import Renderer
+from drivesim.simulation import Rules
 from drivesim.track_generation import generate_track
+from drivesim.traffic_table import seen_on
 from drivesim.vehicle import get_vehicle
 from drivesim.weather import WEATHERS
 from drivesim.world import World, WorldSource
@@ -39,6 +42,14 @@ SCENES: tuple[Scene, ...] = (
     ("snowfall", "winter", "snowfall", 4, 0.29),
     ("night", "town", "night", 4, 0.87),
 )
+
+# Scenes with traffic, on the right of two lanes, and the traffic's seed.
+CROWDED: tuple[tuple[Scene, int], ...] = (
+    (("traffic", "town", "clear", 6, 0.152), 0),
+    (("road works", "countryside", "clear", 8, 0.242), 3),
+    (("traffic in fog", "countryside", "fog", 4, 0.152), 0),
+)
+_CARS, _OBSTACLES = 16, 10
 
 _ABOVE = Camera(width=480, height=320, span=84.0, mount=(10.0, 0.0, 0.0))
 _AHEAD = Camera(width=480, height=200, fov=78.0, mount=(0.4, 0.0, 1.5), pitch=5.5, reach=140.0)
@@ -66,27 +77,37 @@ def main(args: Args) -> None:
     except OSError as error:
         raise DrivesimError(f"--out: {args.out} can't be made: {error.strerror}. Choose another place.") from error
     tiles = []
-    for scene in SCENES:
-        above, ahead = draw_scene(scene)
+    for scene, crowd in [*((scene, None) for scene in SCENES), *CROWDED]:
+        above, ahead = draw_scene(scene, crowd)
         name = scene[0].replace(" ", "-")
         _write(args.out / f"{name}-above.png", above)
         _write(args.out / f"{name}-ahead.png", ahead)
         tiles.append(tile(scene[0], above, ahead))
     _write_sheet(args.out / "gallery.png", contact_sheet(tiles, _COLUMNS))
     _write_sheet(args.out / "random.png", contact_sheet(draw_random_worlds(), _RANDOM_COLUMNS))
-    print(f"Drew {2 * len(SCENES)} pictures, gallery.png and random.png into {args.out}")
+    print(f"Drew {2 * len(tiles)} pictures, gallery.png and random.png into {args.out}")
 
 
-def draw_scene(scene: Scene) -> tuple[Image, Image]:
-    """Draw a scene from above and through the windscreen: (320, 480, 3) and (200, 480, 3) uint8 RGB."""
-    _, look, weather, seed, share = scene
-    track = generate_track(seed, "medium")
-    world = World(track, Appearance.preset(look), WEATHERS[weather])
-    pose = track.pose(share * track.length, lateral=-0.3)
+def draw_scene(scene: Scene, crowd: int | None = None) -> tuple[Image, Image]:
+    """Draw a scene from above and through the windscreen: (320, 480, 3) and (200, 480, 3) uint8 RGB.
+
+    Args:
+        scene: What to draw.
+        crowd: Seed of its traffic; None for an empty road.
+    """
+    _, name, weather, seed, share = scene
+    track, look, others = generate_track(seed, "medium"), Appearance.preset(name), None
+    if crowd is not None:
+        track, look = track.lane("right"), replace(look, center_line_place="middle")
+        rng = np.random.default_rng(crowd)
+        traffic = draw_traffic(track, rng, _CARS, _OBSTACLES, Rules(cruise_speed=None))
+        others = seen_on(track, traffic, traffic.table[None, :, 0])
+    world = World(track, look, WEATHERS[weather])
+    pose = track.pose(share * track.length, lateral=-0.3 if crowd is None else 0.0)
     frames = []
     for camera in (_ABOVE, _AHEAD):
         renderer = Renderer(camera, get_vehicle("car"))
-        frames.append(renderer.draw([world.texture(renderer)], pose[None])[0])
+        frames.append(renderer.draw([world.texture(renderer)], pose[None], others)[0])
     return frames[0], frames[1]
 
 

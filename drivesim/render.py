@@ -2,7 +2,8 @@
 
 The frame contract: a frame is the ground texture sampled bilinearly at each pixel's place on the ground, from the mip
 level of the pixel's row; far ahead, the mean of several such samples; rows that show no ground are sky; then the car is
-drawn, and weather is laid over it (see `drivesim.veil`). uint8 RGB, height x width x 3.
+drawn, what else is on the road (see `drivesim.solids`), and weather over all of it (see `drivesim.veil`). uint8 RGB,
+height x width x 3.
 """
 
 import sys
@@ -21,8 +22,10 @@ from drivesim.geometry import Floats, pose_matrix
 from drivesim.ground.painting import Image
 from drivesim.ground.texture import GroundTexture, Page
 from drivesim.opencv_threads import SINGLE_THREADED
+from drivesim.solids import draw_solids
 from drivesim.sprite import car_sprite
 from drivesim.track import Track
+from drivesim.traffic_table import Others
 from drivesim.vehicle import VehicleParams
 from drivesim.veil import draw_veils, veil_of
 from drivesim.warp import fits, warp_affine
@@ -94,12 +97,13 @@ class Renderer:
         veil = None if weather is None else veil_of(weather, self.camera, appearance)
         return GroundTexture(track, appearance, self.camera.resolution, self._levels, margin, veil)
 
-    def draw(self, textures: Sequence[GroundTexture], poses: Floats) -> Image:
+    def draw(self, textures: Sequence[GroundTexture], poses: Floats, others: Others | None = None) -> Image:
         """Draw one frame a car.
 
         Args:
             textures: N grounds made by `texture`; cars may share one.
             poses: (N, 3) float64, x y heading, metres and radians, world.
+            others: What else is on the N roads; None for nothing.
 
         Returns:
             (N, height, width, 3) uint8. The array is the caller's: its memory is used again only after every
@@ -107,7 +111,7 @@ class Renderer:
         """
         frames = self._free_buffer(len(poses))
         with SINGLE_THREADED:
-            self._draw_all(frames, textures, poses)
+            self._draw_all(frames, textures, poses, others)
         return frames
 
     def copy(self, frames: Image) -> Image:
@@ -116,13 +120,16 @@ class Renderer:
         np.copyto(copied, frames)
         return copied
 
-    def _draw_all(self, frames: Image, textures: Sequence[GroundTexture], poses: Floats) -> None:
+    def _draw_all(self, frames: Image, textures: Sequence[GroundTexture], poses: Floats, others: Others | None) -> None:
         """Spread the cars over the threads."""
         if self._pool is None or len(poses) < 2 * self.threads:
-            self._draw_into(frames, textures, poses)
+            self._draw_into(frames, textures, poses, others)
             return
         cuts = np.linspace(0, len(poses), self.threads + 1).astype(int)
-        chunks = [(frames[a:b], textures[a:b], poses[a:b]) for a, b in pairwise(cuts)]
+        chunks = [
+            (frames[a:b], textures[a:b], poses[a:b], None if others is None else others.of(slice(a, b)))
+            for a, b in pairwise(cuts)
+        ]
         jobs = [self._pool.submit(self._draw_into, *chunk) for chunk in chunks[1:]]
         self._draw_into(*chunks[0])
         for job in jobs:
@@ -142,7 +149,9 @@ class Renderer:
         self._buffers = [*self._buffers[-3:], buffer]
         return buffer
 
-    def _draw_into(self, frames: Image, textures: Sequence[GroundTexture], poses: Floats) -> None:
+    def _draw_into(
+        self, frames: Image, textures: Sequence[GroundTexture], poses: Floats, others: Others | None
+    ) -> None:
         pages = [
             texture.only_page or texture.page_at(x, y)
             for texture, (x, y, _) in zip(textures, poses.tolist(), strict=True)
@@ -152,9 +161,10 @@ class Renderer:
         else:
             self._draw_ahead(frames, pages, poses)
             self._draw_sky(frames, textures)
+        feet = None if others is None else draw_solids(frames, others, poses, self.camera)
         veils = [texture.veil for texture in textures]
         if any(veils):
-            draw_veils(frames, veils, poses, self.camera)
+            draw_veils(frames, veils, poses, self.camera, feet)
 
     def _draw_down(self, frames: Image, pages: list[Page], poses: Floats) -> None:
         (band,) = self.bands

@@ -8,9 +8,10 @@ from drivesim.simulation import EndReason
 LAP_REWARD = 1000.0
 STEP_COST = 0.1
 OFF_ROAD_COST = 100.0
+COLLISION_COST = 100.0
 
 # torch.compile takes a tensor and a member of an enumeration for different things.
-_OFF_ROAD = int(EndReason.OFF_ROAD)
+_OFF_ROAD, _COLLISION = int(EndReason.OFF_ROAD), int(EndReason.COLLISION)
 
 
 def reward_terms(gained: Any, length: Any, end_reason: Any, xp: Namespace) -> dict[str, Any]:
@@ -26,4 +27,5 @@ def reward_terms(gained: Any, length: Any, end_reason: Any, xp: Namespace) -> di
         "progress": LAP_REWARD * gained / length,
         "step": xp.zeros_like(gained) - STEP_COST,
         "off_road": xp.where(end_reason == _OFF_ROAD, -OFF_ROAD_COST, 0.0),
+        "collision": xp.where(end_reason == _COLLISION, -COLLISION_COST, 0.0),
     }

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from drivesim.dynamics import AS_BUILT, Dynamics
 from drivesim.geometry import Floats
 from drivesim.track import Track
 
@@ -23,7 +24,12 @@ class Road(NamedTuple):
         count: Number of the track's rows.
         spacing: Metres between rows.
         length: Of the track, metres.
-        grip: What the weather leaves of the friction between tyre and road, up to 1.
+        grip: What the weather and the car leave of the friction between tyre and road, up to 1.
+        mass: Of the car, of its usual one; as the next ones see `dynamics.Dynamics`.
+        tyres: Of its cornering stiffness.
+        lag: Of its steering's time constant.
+        steering_offset: Radians.
+        wind: m/s^2.
     """
 
     table: Any
@@ -32,6 +38,11 @@ class Road(NamedTuple):
     spacing: Any
     length: Any
     grip: Any = 1.0
+    mass: Any = 1.0
+    tyres: Any = 1.0
+    lag: Any = 1.0
+    steering_offset: Any = 0.0
+    wind: Any = 0.0
 
 
 def track_rows(track: Track) -> Floats:
@@ -50,10 +61,16 @@ def track_rows(track: Track) -> Floats:
     )
 
 
-def road_of_one(track: Track, grip: float = 1.0) -> Road:
+def road_of_one(track: Track, grip: float = 1.0, dynamics: Dynamics = AS_BUILT) -> Road:
     """Return the road for one car."""
     rows = [tuple(row) for row in track_rows(track).tolist()]
-    return Road(rows, 0, len(rows), track.spacing, track.length, grip)
+    return Road(rows, 0, len(rows), track.spacing, track.length, *_handling(grip, dynamics))
+
+
+def _handling(grip: float, dynamics: Dynamics) -> tuple[float, ...]:
+    """The last values of a `Road`."""
+    own = dynamics
+    return grip * own.grip, own.mass, own.tyres, own.lag, own.steering_offset, own.wind
 
 
 class RoadTable:
@@ -71,9 +88,8 @@ class RoadTable:
             np.zeros((0, COLUMNS)),
             np.zeros(cars, np.int64),
             np.ones(cars, np.int64),
-            np.ones(cars),
-            np.ones(cars),
-            np.ones(cars),
+            *np.ones((6, cars)),
+            *np.zeros((2, cars)),
         )
 
     @property
@@ -81,9 +97,10 @@ class RoadTable:
         """How many rows of the table are in use: the first ones."""
         return self._used
 
-    def assign(self, car: int, track: Track, grip: float = 1.0) -> None:
+    def assign(self, car: int, track: Track, grip: float = 1.0, dynamics: Dynamics = AS_BUILT) -> None:
         """Put a car on a track, where the weather leaves so much of the friction."""
-        self.road.grip[car] = grip
+        for column, value in zip(self.road[5:], _handling(grip, dynamics), strict=True):
+            column[car] = value
         self._tracks[car] = track
         if track not in self._slots:
             self._add(track)

@@ -8,6 +8,7 @@ import numpy as np
 
 from drivesim.appearance import Appearance
 from drivesim.camera import Camera, get_camera
+from drivesim.dynamics import Dynamics, DynamicsRange
 from drivesim.errors import DrivesimError, check_name
 from drivesim.simulation import Rules
 from drivesim.vehicle import VehicleParams, get_vehicle
@@ -15,6 +16,10 @@ from drivesim.weather import Weather
 from drivesim.world import TrackChoices, WorldSource
 
 STARTS = ("line", "random")
+
+# What `drivesim/Traffic-v0` is; each can be said otherwise.
+TRAFFIC_ID = "drivesim/Traffic-v0"
+TRAFFIC: dict[str, Any] = {"lane": "right", "traffic": 8, "obstacles": 6}
 
 _START_OPTIONS = ("s", "lateral", "heading_error", "speed")
 
@@ -32,6 +37,10 @@ class Scenario:
         randomize: `none`; `looks` draws every episode's look from all that looks can have; `all` its weather too.
         palette: Of looks that are drawn: `any`, or `train` or `test`, which have no colour of ground or road in common.
         lane: `center`, or the `right` or `left` of two lanes, whose middle is then what drivers and metrics go by.
+        traffic: Cars that drive on the road, up to 64, one behind the other; on two lanes half of them the other way.
+        obstacles: Parked cars, barriers and rows of cones, up to 64; each can be passed within the lane.
+        dynamics: `fixed`, or `mild` or `wide` to draw for every episode mass, grip, tyres, slack, wind and how the
+            camera is held; or a `DynamicsRange` or `Dynamics`. Where `randomize` is `all`, `fixed` is `mild`.
         camera: A preset's name (`topdown`, `front`, `left`, `right`), a `Camera`, a list of these for several at once,
             or None for a vector of the road's state instead of frames.
         vehicle: A preset's name (`car`, `car-dynamic`, `rc`) or `VehicleParams`.
@@ -55,6 +64,9 @@ class Scenario:
     randomize: str = "none"
     palette: str = "any"
     lane: str = "center"
+    traffic: int = 0
+    obstacles: int = 0
+    dynamics: str | DynamicsRange | Dynamics = "fixed"
     camera: str | Camera | Sequence[str | Camera] | None = "topdown"
     vehicle: str | VehicleParams = "car"
     control_hz: float = 20.0
@@ -104,7 +116,7 @@ class Scenario:
             raise DrivesimError("camera: expected a camera, or several, got an empty list. Give None for no frames.")
         return tuple(get_camera(camera) for camera in self.camera)
 
-    def world_source(self) -> WorldSource:
+    def world_source(self, has_pedal: bool) -> WorldSource:
         """Return the source of the episodes' worlds."""
         return WorldSource(
             self.track,
@@ -115,6 +127,10 @@ class Scenario:
             self.randomize,
             self.palette,
             self.lane,
+            self.traffic,
+            self.obstacles,
+            self.rules(has_pedal),
+            self.dynamics,
         )
 
     def start_values(

@@ -29,6 +29,7 @@ class EndReason(IntEnum):
     OFF_ROAD = 2
     STALLED = 3
     TIME_LIMIT = 4
+    COLLISION = 5
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,21 @@ def step(state: CarState, steering: Any, pedal: Any, road: Road, rules: Rules, x
     if rules.cruise_speed is not None:
         pedal = cruise_pedal(state.vehicle.speed, rules.cruise_speed, rules.vehicle, xp)
     dt = rules.dt / rules.substeps
-    vehicle = step_vehicle(state.vehicle, steering, pedal, rules.vehicle, dt, xp, rules.substeps, rules.wind, road.grip)
+    vehicle = step_vehicle(
+        state.vehicle,
+        steering,
+        pedal,
+        rules.vehicle,
+        dt,
+        xp,
+        rules.substeps,
+        rules.wind + road.wind,
+        road.grip,
+        road.mass,
+        road.tyres,
+        road.lag,
+        road.steering_offset,
+    )
     gained_s, s, lateral, heading_error, width_left, width_right = project(state.s, vehicle, road, xp)
     travelled = state.travelled + _within_reach(gained_s, s, state.vehicle, vehicle, road, xp)
     progress = xp.maximum(state.progress, travelled)
@@ -263,6 +278,12 @@ def cars_at(values: Any, cars: np.ndarray) -> Any:
         return Road(values.table, *(column[cars] for column in values[1:]))
     vehicle = VehicleState(*(column[cars] for column in values.vehicle))
     return CarState(vehicle, *(column[cars] for column in values[1:]))
+
+
+def many(state: CarState) -> CarState:
+    """Return one car's state, of floats, as that of many which are one: arrays (1,)."""
+    vehicle = VehicleState(*(np.array([value], np.float64) for value in state.vehicle))
+    return CarState(vehicle, *(np.array([value], np.float64) for value in state[1:]))
 
 
 def where_cars(mask: np.ndarray, state: CarState, other: CarState) -> CarState:

@@ -10,6 +10,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from drivesim.camera import Camera
+from drivesim.dynamics import seen_from
 from drivesim.env import RENDER_CAMERA, Snapshot
 from drivesim.errors import DrivesimError, check_name
 from drivesim.geometry import Floats
@@ -29,6 +30,7 @@ from drivesim.reward import reward_terms
 from drivesim.road_table import RoadTable
 from drivesim.scenario import Scenario, check_options
 from drivesim.simulation import CarState, EndReason, cars_at, start_state, step, where_cars
+from drivesim.traffic_table import Others, TrafficTable
 from drivesim.world import World
 
 _REASON_NAMES = np.array([None, *(reason.name.lower() for reason in list(EndReason)[1:])], object)
@@ -72,13 +74,15 @@ class DriveVectorEnv(VectorEnv):
         self.single_action_space: spaces.Box = action_space(self.has_pedal)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._source = self.scenario.world_source()
+        self._source = self.scenario.world_source(self.has_pedal)
         threads = (os.cpu_count() or 1) if self.scenario.threads is None else self.scenario.threads
         self._renderers = [Renderer(camera, self.rules.vehicle, threads) for camera in self.cameras]
-        self._roads = RoadTable(num_envs)
+        self._roads, self._traffic = RoadTable(num_envs), TrafficTable(num_envs)
         # Of each car, in the cars' order: the first reset enters all of them.
         self._worlds: dict[int, World] = {}
         self._textures: list[dict[int, GroundTexture]] = [{} for _ in self.cameras]
+        # Of each car's camera: how late it is, seconds, and how it shakes, metres.
+        self._senses = np.zeros((num_envs, 2))
         self._rngs = [np.random.default_rng() for _ in range(num_envs)]
         self._everyone = np.ones(num_envs, bool)
         self._reasons = np.zeros(num_envs, np.int64)
@@ -121,9 +125,11 @@ class DriveVectorEnv(VectorEnv):
         resting = self._reasons != EndReason.NONE
         applied[resting], clipped[resting] = 0.0, False
         result = step(self._state, applied[:, 0], applied[:, 1], self._roads.road, self.rules, NUMPY)
-        terms = reward_terms(result.gained, self._roads.road.length, result.end_reason, NUMPY)
-        rewards = terms["progress"] + terms["step"] + terms["off_road"]
         reasons = result.end_reason.astype(np.int64)
+        if self.others is not None:
+            reasons[self._traffic.advance(result.state, self._roads.road, self.rules, ~resting)] = EndReason.COLLISION
+        terms = reward_terms(result.gained, self._roads.road.length, reasons, NUMPY)
+        rewards = terms["progress"] + terms["step"] + terms["off_road"] + terms["collision"]
         moved = self._everyone
         if resting.any():
             rewards[resting] = 0.0
@@ -156,7 +162,8 @@ class DriveVectorEnv(VectorEnv):
             raise DrivesimError(f"render: render_mode is {self.render_mode!r}; make it with render_mode='rgb_array'.")
         self._check_running("render")
         renderer = Renderer(RENDER_CAMERA, self.rules.vehicle)
-        return tuple(renderer.draw([world.texture(renderer) for world in self._worlds.values()], self.poses))
+        textures = [world.texture(renderer) for world in self._worlds.values()]
+        return tuple(renderer.draw(textures, self.poses, self.others))
 
     def close_extras(self, **_: Any) -> None:
         """Stop the threads that draw."""
@@ -189,8 +196,20 @@ class DriveVectorEnv(VectorEnv):
         """The road under every car: see `road_table.Road`."""
         return self._roads.road
 
+    @property
+    def others(self) -> Others | None:
+        """Where everything else on the roads is; None where there is nothing on any."""
+        return self._traffic.others
+
+    def start_traffic(self, s: Floats) -> Others | None:
+        """Begin the traffic anew around cars that begin at arc length `s` (N,) metres; returns where it is."""
+        self._traffic.start(np.arange(self.num_envs), s, self._roads.road)
+        return self.others
+
     def place(self, cars: np.ndarray, s: Floats, speed: Floats) -> Any:
         """Put cars back on the centreline at arc length `s`, along the road; laps and progress go on.
+
+        Beside an obstacle they are put where it is passed.
 
         Args:
             cars: (K,) indices.
@@ -201,7 +220,8 @@ class DriveVectorEnv(VectorEnv):
             The observation of all cars.
         """
         road = cars_at(self._roads.road, cars)
-        placed = start_state(road, s, np.zeros(len(cars)), np.zeros(len(cars)), speed, NUMPY)
+        lateral = self._traffic.aside(cars, s, self.rules.vehicle, self._roads.road)
+        placed = start_state(road, s, lateral, np.zeros(len(cars)), speed, NUMPY)
         old = cars_at(self._state, cars)
         self._put(
             cars,
@@ -216,13 +236,14 @@ class DriveVectorEnv(VectorEnv):
         """Return a snapshot that `set_state` goes back to."""
         self._check_running("get_state")
         randoms = tuple(rng.bit_generator.state for rng in self._rngs)
-        return Snapshot(self._state, self.worlds, randoms, self._reasons.copy())
+        return Snapshot(self._state, self.worlds, randoms, self._reasons.copy(), self.others)
 
     def set_state(self, snapshot: Snapshot) -> Any:
         """Go back to a snapshot; returns the observation there."""
         for car, world in enumerate(snapshot.worlds):
             self._enter(car, world)
         self._state = snapshot.state
+        self._traffic.restore(snapshot.others, self._roads.road)
         self._reasons = snapshot.reasons.copy()
         for rng, state in zip(self._rngs, snapshot.random_states, strict=True):
             rng.bit_generator.state = state
@@ -258,6 +279,10 @@ class DriveVectorEnv(VectorEnv):
             track = world.track
             starts[:, i] = self.scenario.start_values(track.length, self._rngs[car], options)
         s, lateral, heading_error = starts
+        if self.others is not None:
+            self._traffic.start(cars, s, self._roads.road)
+            if "lateral" not in options:
+                lateral = lateral + self._traffic.aside(cars, s, self.rules.vehicle, self._roads.road)
         speed = np.full(len(cars), float(options.get("speed", self.rules.cruise_speed or 0.0)))
         started = start_state(cars_at(self._roads.road, cars), s, lateral, heading_error, speed, NUMPY)
         if len(cars) == self.num_envs:
@@ -269,7 +294,9 @@ class DriveVectorEnv(VectorEnv):
     def _enter(self, car: int, world: World) -> None:
         """Put a car into a world."""
         self._worlds[car] = world
-        self._roads.assign(car, world.track, world.weather.grip)
+        self._roads.assign(car, world.track, world.weather.grip, world.dynamics)
+        self._senses[car] = world.dynamics.sensor_delay, world.dynamics.vibration
+        self._traffic.assign(car, world.traffic)
         for renderer, textures in zip(self._renderers, self._textures, strict=True):
             textures[car] = world.texture(renderer)
 
@@ -319,15 +346,18 @@ class DriveVectorEnv(VectorEnv):
         if not self._renderers:
             return np.column_stack(road_state(self._state, self._roads.road, NUMPY)).astype(np.float32)
         poses = self.poses
+        if self._senses.any():
+            poses = np.column_stack(seen_from(self._state.vehicle, self._state.time, *self._senses.T, NUMPY))
         frames = []
         for number, (renderer, textures) in enumerate(zip(self._renderers, self._textures, strict=True)):
             if mask.all():
-                frames.append(renderer.draw(list(textures.values()), poses))
+                frames.append(renderer.draw(list(textures.values()), poses, self.others))
                 continue
             kept = renderer.copy(frames_in(self._observation, self.has_pedal)[number])
             cars = np.flatnonzero(mask)
             if len(cars):
-                kept[cars] = renderer.draw([textures[car] for car in cars.tolist()], poses[cars])
+                others = None if self.others is None else self.others.of(cars)
+                kept[cars] = renderer.draw([textures[car] for car in cars.tolist()], poses[cars], others)
             frames.append(kept)
         speed = self._state.vehicle.speed[:, None].astype(np.float32) if self.has_pedal else None
         return frame_observation(frames, speed)

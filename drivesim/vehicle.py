@@ -144,8 +144,12 @@ def step_vehicle(
     dt: float,
     xp: Namespace,
     substeps: int = 1,
-    wind: float = 0.0,
+    wind: Any = 0.0,
     grip: Any = 1.0,
+    mass: Any = 1.0,
+    tyres: Any = 1.0,
+    lag: Any = 1.0,
+    steering_offset: Any = 0.0,
 ) -> VehicleState:
     """Advance cars by `substeps` steps of `dt` seconds under one action.
 
@@ -158,16 +162,39 @@ def step_vehicle(
         xp: The namespace of the state's fields.
         substeps: Number of steps.
         wind: What a steady wind that blows east accelerates a car with slip by, across its axis, m/s^2.
-        grip: What the weather leaves of the friction between tyre and road, up to 1.
+        grip: What is left of the friction between tyre and road, up to 1.
+        mass: Of the car, of what its parameters say.
+        tyres: Of their cornering stiffness, of the same.
+        lag: Of the steering's time constant, of the same.
+        steering_offset: Of the road wheels where the wheel is straight, radians, positive left.
     """
     friction = params.friction * grip
-    target = -steering * params.max_steering_angle
+    target = steering_offset - steering * params.max_steering_angle
     limit = friction * GRAVITY
-    drive = xp.where(pedal > 0.0, pedal * params.max_acceleration, pedal * params.max_braking)
+    drive = xp.where(pedal > 0.0, pedal * params.max_acceleration, pedal * params.max_braking) / mass
     drive = xp.clip(drive, -limit, limit)
+    loads = _Loads(wind, friction, mass, tyres, xp.maximum(params.steering_time_constant * lag, dt))
     for _ in range(substeps):
-        state = _substep(state, target, drive, params, dt, xp, wind, friction)
+        state = _substep(state, target, drive, params, dt, xp, loads)
     return state
+
+
+class _Loads(NamedTuple):
+    """What stays the same from substep to substep.
+
+    Attributes:
+        wind: m/s^2.
+        friction: Coefficient between tyre and road.
+        mass: Of what the parameters say.
+        tyres: Of the cornering stiffness that they say.
+        time_constant: Of the steering, seconds.
+    """
+
+    wind: Any
+    friction: Any
+    mass: Any
+    tyres: Any
+    time_constant: Any
 
 
 def _substep(
@@ -177,17 +204,16 @@ def _substep(
     params: VehicleParams,
     dt: float,
     xp: Namespace,
-    wind: float,
-    friction: Any,
+    loads: _Loads,
 ) -> VehicleState:
     """Advance by `dt`, steering towards the angle `target` and pushed by `drive` m/s^2."""
-    angle = _steer(state.steering_angle, target, params, dt, xp)
+    angle = _steer(state.steering_angle, target, params, dt, xp, loads.time_constant)
     acceleration = drive - (params.max_acceleration / params.max_speed**2) * state.speed * state.speed
     speed = xp.maximum(state.speed + dt * acceleration, 0.0)
     yaw_rate = speed * xp.tan(angle) * (1.0 / params.wheelbase)
     lateral_velocity = yaw_rate * params.cg_to_rear
     if params.model == "dynamic":
-        slipping_lateral, slipping_yaw = _slip(state, angle, acceleration, params, dt, xp, wind, friction)
+        slipping_lateral, slipping_yaw = _slip(state, angle, acceleration, params, dt, xp, loads)
         weight = xp.clip((speed - _BLEND_FROM) / (_BLEND_TO - _BLEND_FROM), 0.0, 1.0)
         lateral_velocity = lateral_velocity + weight * (slipping_lateral - lateral_velocity)
         yaw_rate = yaw_rate + weight * (slipping_yaw - yaw_rate)
@@ -204,9 +230,9 @@ def _substep(
     )
 
 
-def _steer(angle: Any, target: Any, params: VehicleParams, dt: float, xp: Namespace) -> Any:
+def _steer(angle: Any, target: Any, params: VehicleParams, dt: float, xp: Namespace, time_constant: Any) -> Any:
     """First-order lag towards the target angle, limited in rate."""
-    rate = (target - angle) / max(params.steering_time_constant, dt)
+    rate = (target - angle) / time_constant
     return angle + dt * xp.clip(rate, -params.max_steering_rate, params.max_steering_rate)
 
 
@@ -217,8 +243,7 @@ def _slip(
     params: VehicleParams,
     dt: float,
     xp: Namespace,
-    wind: float,
-    friction: Any,
+    loads: _Loads,
 ) -> tuple[Any, Any]:
     """Lateral velocity and yaw rate after `dt` of tyre forces."""
     speed = xp.maximum(state.speed, _BLEND_FROM)
@@ -226,15 +251,18 @@ def _slip(
     slip_front = xp.atan((lateral + params.cg_to_front * yaw_rate) / speed) - angle
     slip_rear = xp.atan((lateral - params.cg_to_rear * yaw_rate) / speed)
     # Friction ellipse: what braking or driving takes from the tyres is not there for cornering.
-    used = xp.clip(acceleration / (friction * GRAVITY), -0.95, 0.95)
-    grip = friction * params.mass * GRAVITY * xp.sqrt(1.0 - used * used)
+    mass = params.mass * loads.mass
+    used = xp.clip(acceleration / (loads.friction * GRAVITY), -0.95, 0.95)
+    grip = loads.friction * mass * GRAVITY * xp.sqrt(1.0 - used * used)
     grip_front = grip * (params.cg_to_rear / params.wheelbase)
     grip_rear = grip * (params.cg_to_front / params.wheelbase)
-    force_front = -grip_front * xp.tanh(params.cornering_stiffness_front * slip_front / grip_front)
-    force_rear = -grip_rear * xp.tanh(params.cornering_stiffness_rear * slip_rear / grip_rear)
+    force_front = -grip_front * xp.tanh(params.cornering_stiffness_front * loads.tyres * slip_front / grip_front)
+    force_rear = -grip_rear * xp.tanh(params.cornering_stiffness_rear * loads.tyres * slip_rear / grip_rear)
     across = force_front * xp.cos(angle)
-    lateral_acceleration = (across + force_rear) / params.mass - speed * yaw_rate
-    if wind:
-        lateral_acceleration = lateral_acceleration - wind * xp.sin(state.heading)
-    yaw_acceleration = (params.cg_to_front * across - params.cg_to_rear * force_rear) / params.yaw_inertia
+    lateral_acceleration = (across + force_rear) / mass - speed * yaw_rate
+    if not isinstance(loads.wind, float) or loads.wind:
+        lateral_acceleration = lateral_acceleration - loads.wind * xp.sin(state.heading)
+    yaw_acceleration = (params.cg_to_front * across - params.cg_to_rear * force_rear) / (
+        params.yaw_inertia * loads.mass
+    )
     return lateral + dt * lateral_acceleration, yaw_rate + dt * yaw_acceleration

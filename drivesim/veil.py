@@ -97,7 +97,9 @@ def veil_of(weather: Weather, camera: Camera, look: Appearance) -> Veil | None:
     )
 
 
-def draw_veils(frames: Image, veils: Sequence[Veil | None], poses: Floats, camera: Camera) -> None:
+def draw_veils(
+    frames: Image, veils: Sequence[Veil | None], poses: Floats, camera: Camera, feet: np.ndarray | None = None
+) -> None:
     """Lay weather over frames in place.
 
     Args:
@@ -105,6 +107,8 @@ def draw_veils(frames: Image, veils: Sequence[Veil | None], poses: Floats, camer
         veils: Of each frame; None leaves it as it is.
         poses: (N, 3) x y heading of the cars, metres and radians, world.
         camera: That the frames are of.
+        feet: (N, H, W) int16: what stands on the ground is seen through as much air as the ground in this row; -1 where
+            nothing does. None where nothing does anywhere.
     """
     chosen = [number for number, veil in enumerate(veils) if veil is not None]
     if not chosen:
@@ -113,18 +117,16 @@ def draw_veils(frames: Image, veils: Sequence[Veil | None], poses: Floats, camer
     shown = np.array(chosen)
     glare_rows, glare_columns = _glare(seen, poses[shown], camera)
     seeds = np.array([veil.seed for veil in seen], np.uint64)
-    _draw(
-        frames.reshape(len(frames), camera.height, -1),
-        shown,
-        np.stack([veil.colors for veil in seen]),
-        np.stack([veil.rows for veil in seen]),
-        sightlines_of(camera).lamps,
-        glare_rows,
-        glare_columns,
-        speck_sheets(camera.width, camera.height, camera.looks_down),
-        np.column_stack([[veil.sheet for veil in seen], speck_places(seeds, poses[shown])]),
-        np.array([veil.opacity for veil in seen], np.float32),
-    )
+    pixels = frames.reshape(len(frames), camera.height, -1)
+    bare = None if feet is None else pixels.copy()
+    colors, rows = np.stack([veil.colors for veil in seen]), np.stack([veil.rows for veil in seen])
+    lamps = sightlines_of(camera).lamps
+    sheets = speck_sheets(camera.width, camera.height, camera.looks_down)
+    places = np.column_stack([[veil.sheet for veil in seen], speck_places(seeds, poses[shown])])
+    opacity = np.array([veil.opacity for veil in seen], np.float32)
+    _draw(pixels, shown, colors, rows, lamps, glare_rows, glare_columns, sheets, places, opacity)
+    if feet is not None and bare is not None:
+        _draw_over_solids(pixels, bare, feet, shown, colors, rows, lamps, sheets, places, opacity)
 
 
 def _glare(veils: list[Veil], poses: Floats, camera: Camera) -> tuple[Floats32, Floats32]:
@@ -231,3 +233,42 @@ def _draw(
             opacity[k],
             values,
         )
+
+
+@njit(
+    "void(uint8[:, :, ::1], uint8[:, :, ::1], int16[:, :, ::1], int64[::1], float32[:, :, ::1], float32[:, :, ::1], "
+    "float32[:, ::1], uint8[:, :, ::1], int64[:, ::1], float32[::1])",
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
+def _draw_over_solids(
+    frames: Image,
+    bare: Image,
+    feet: np.ndarray,
+    shown: np.ndarray,
+    colors: Floats32,
+    rows: Floats32,
+    lamps: Floats32,
+    sheets: Image,
+    places: np.ndarray,
+    opacity: Floats32,
+) -> None:
+    """Draw the pixels of solids anew from `bare`, the frames without weather: lit and in fog as where they stand."""
+    _, height, width = feet.shape
+    for k in range(len(shown)):
+        n = shown[k]
+        sheet = sheets[max(places[k, 0], 0)]
+        share = opacity[k] * np.float32(1 / 255) if places[k, 0] >= 0 else np.float32(0)
+        for line in range(height):
+            for column in range(width):
+                foot = feet[n, line, column]
+                if foot < 0:
+                    continue
+                fog = rows[k, 2, foot]
+                for i in range(3 * column, 3 * column + 3):
+                    light = colors[k, 0, i] + colors[k, 1, i] * lamps[foot, i]
+                    value = np.float32(bare[n, line, i]) * light * (1 - fog) + colors[k, 2, i] * fog
+                    falling = np.float32(sheet[places[k, 1] + line, 3 * places[k, 2] + i])
+                    value += (colors[k, 5, i] - value) * (falling * share)
+                    frames[n, line, i] = np.uint8(min(value, np.float32(255.0)) + np.float32(0.5))

@@ -1,4 +1,4 @@
-"""World: a track in a look and a weather, and the source that episodes draw worlds from."""
+"""World: a track in a look and a weather, with traffic, and the source that episodes draw worlds from."""
 
 from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,13 +10,17 @@ import numpy as np
 
 from drivesim.appearance import PRESETS, Appearance
 from drivesim.camera import Camera
+from drivesim.crowd import draw_traffic
+from drivesim.dynamics import AS_BUILT, Dynamics, DynamicsRange, get_range
 from drivesim.errors import DrivesimError, check_name
 from drivesim.ground.texture import GroundTexture
 from drivesim.palette import PALETTES
 from drivesim.render import Renderer
+from drivesim.simulation import Rules
 from drivesim.track import LANES, Track
 from drivesim.track_files import read_track
 from drivesim.track_generation import DIFFICULTIES, SPLITS, generate_track
+from drivesim.traffic import EMPTY, Traffic, check_count
 from drivesim.variety import RANDOMIZE, varied_look
 from drivesim.weather import CLEAR, WEATHERS, Weather
 
@@ -26,22 +30,26 @@ TrackChoices = None | TrackChoice | Sequence[TrackChoice] | range
 # A source keeps the worlds of at most this many tracks; of more, only those in use.
 _KEPT_WORLDS = 64
 
-_LOOK_KEY, _WEATHER_KEY = 0x100C, 0x3EA7
+_LOOK_KEY, _WEATHER_KEY, _TRAFFIC_KEY, _DYNAMICS_KEY = 0x100C, 0x3EA7, 0x7AFF, 0xD17A
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """A track in a look and a weather.
+    """A track in a look and a weather, with what else is on it.
 
     Attributes:
         track: The road.
         appearance: Its look.
         weather: Over it.
+        traffic: Obstacles and other cars.
+        dynamics: How the car is.
     """
 
     track: Track
     appearance: Appearance
     weather: Weather = CLEAR
+    traffic: Traffic = EMPTY
+    dynamics: Dynamics = AS_BUILT
     _textures: dict[Camera, GroundTexture] = field(default_factory=dict, repr=False)
 
     def texture(self, renderer: Renderer) -> GroundTexture:
@@ -65,6 +73,12 @@ class WorldSource:
             besides.
         palette: Of looks that are drawn: `any`, or `train` or `test`, which have no colour of ground or road in common.
         lane: `center`, or the `right` or `left` of two lanes: its middle becomes the centreline.
+        traffic: Cars that drive on every road, up to 64, drawn anew for every episode.
+        obstacles: Parked cars, barriers and rows of cones on every road, likewise.
+        dynamics: `fixed` (the car as it is built), `mild` or `wide` (drawn anew for every episode), a `DynamicsRange`
+            to draw from, or a `Dynamics`. Where `randomize` is `all`, `fixed` is `mild`.
+        rules: Of who drives there, whom the traffic suits: see `drivesim.crowd.draw_traffic`; None for a usual car with
+            a pedal.
     """
 
     def __init__(
@@ -77,6 +91,10 @@ class WorldSource:
         randomize: str = "none",
         palette: str = "any",
         lane: str = "center",
+        traffic: int = 0,
+        obstacles: int = 0,
+        rules: Rules | None = None,
+        dynamics: str | DynamicsRange | Dynamics = "fixed",
     ) -> None:
         check_name("difficulty", difficulty, [*DIFFICULTIES, "mixed"])
         check_name("split", split, SPLITS)
@@ -94,6 +112,9 @@ class WorldSource:
         self._difficulties = list(DIFFICULTIES) if difficulty == "mixed" else [difficulty]
         self._split, self._appearance, self._weather = split, appearance, weather
         self._randomize, self._palette, self._lane = randomize, palette, lane
+        self._crowd = check_count("traffic", traffic), check_count("obstacles", obstacles)
+        self._dynamics = get_range("mild" if randomize == "all" and dynamics == "fixed" else dynamics)
+        self._rules = rules or Rules(cruise_speed=None)
         self._choices = None if track is None else [_resolve(choice) for choice in _as_list(track)]
         if self._choices is not None and not self._choices:
             raise DrivesimError("track: expected at least one track, got an empty list. Leave track out for any seed.")
@@ -138,7 +159,14 @@ class WorldSource:
             world = World(track, self._look(random_key), self._weather_of(random_key))
             # Of worlds that are made anew each time, the last one keeps its track.
             self._worlds[key] = world
-        return world
+        # The ground is shared with the other episodes on this road.
+        if any(self._crowd):
+            rng = np.random.default_rng([_TRAFFIC_KEY, SPLITS.index(self._split), look_seed])
+            world = replace(world, traffic=draw_traffic(world.track, rng, *self._crowd, self._rules))
+        dynamics = self._dynamics
+        if isinstance(dynamics, DynamicsRange):
+            dynamics = dynamics.draw(np.random.default_rng([_DYNAMICS_KEY, SPLITS.index(self._split), look_seed]))
+        return world if dynamics == AS_BUILT else replace(world, dynamics=dynamics)
 
     def _look(self, random_key: list[int]) -> Appearance:
         rng = np.random.default_rng(random_key)

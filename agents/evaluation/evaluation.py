@@ -12,6 +12,7 @@ from agents.evaluation.metrics import (
     INTERVENTION_DISTANCE,
     Statistic,
     autonomy,
+    interventions,
     needs_no_intervention,
     statistics,
     track_metrics,
@@ -111,6 +112,6 @@ def quick_check(driver: Driver, worlds: Sequence[World], course: Course) -> dict
     """Measure what chooses a model: autonomy and mean cross-track error (metres) over the course's time limit."""
     drives = drive(driver, worlds, replace(course, put_back_beyond=INTERVENTION_DISTANCE))
     return {
-        "autonomy": float(np.mean([autonomy(int(d.put_back.sum()), d.elapsed) for d in drives])),
+        "autonomy": float(np.mean([autonomy(interventions(d), d.elapsed) for d in drives])),
         "cross_track_error": float(np.mean([np.abs(d.columns["lateral_error"]).mean() for d in drives])),
     }

@@ -5,6 +5,7 @@ al. 2011). Without one, training would take the very action that left the road f
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,10 @@ def expert_actions(driven: Drive, course: Course) -> Floats:
     vehicle = VehicleState(*(columns[name].astype(np.float64) for name in VehicleState._fields))
     there = {"s": columns["s"], "lateral": columns["lateral_error"], "heading_error": columns["heading_error"]}
     state: CarState = started.state._replace(vehicle=vehicle, **there)
-    observation = env.set_state(type(started)(state, started.worlds, started.random_states, started.reasons))
+    others = driven.others_at(np.arange(count))
+    if others is not None:
+        others = others._replace(speed=columns["others_speed"])
+    observation = env.set_state(replace(started, state=state, others=others))
     actions = ExpertDriver().act(env, observation, np.arange(count))
     env.close()
     return np.clip(actions, -1.0, 1.0)

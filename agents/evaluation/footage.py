@@ -20,7 +20,7 @@ def seen_again(driven: Drive, camera: Camera, vehicle: VehicleParams, steps: Ite
     texture = driven.world.texture(renderer)
     for step in steps:
         pose = np.array([[driven.columns[name][step] for name in ("x", "y", "heading")]])
-        yield renderer.draw([texture], pose)[0].copy()
+        yield renderer.draw([texture], pose, driven.others_at(np.array([step])))[0].copy()
 
 
 def views_again(driven: Drive, config: PolicyConfig, steps: Iterable[int]) -> Views:

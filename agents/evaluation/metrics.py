@@ -54,6 +54,11 @@ def autonomy(interventions: int, elapsed: float) -> float:
     return max(0.0, 1.0 - INTERVENTION_SECONDS * interventions / elapsed)
 
 
+def interventions(driven: Drive) -> int:
+    """How often a drive needed someone: where the car was put back, and where it hit something."""
+    return int(driven.put_back.sum()) + driven.collided
+
+
 def needs_no_intervention(free: Drive) -> bool:
     """Whether a free drive never came farther than `INTERVENTION_DISTANCE` from the centreline."""
     return not free.put_back.any() and bool(np.abs(free.columns["lateral_error"]).max() <= INTERVENTION_DISTANCE)
@@ -80,10 +85,11 @@ def track_metrics(free: Drive, supervised: Drive | None, expert: Drive) -> dict[
     speed = free.progress / free.elapsed
     unknown = float("nan")
     return {
-        "autonomy": unknown if supervised is None else autonomy(int(supervised.put_back.sum()), supervised.elapsed),
-        "interventions": unknown if supervised is None else float(supervised.put_back.sum()),
+        "autonomy": unknown if supervised is None else autonomy(interventions(supervised), supervised.elapsed),
+        "interventions": unknown if supervised is None else float(interventions(supervised)),
         "supervised_distance": unknown if supervised is None else supervised.progress,
         "departures": float(departures),
+        "collisions": float(free.collided),
         "without_departure": float(departures == 0),
         "lap_completed": float(free.end_reason == "lap_completed" and departures == 0),
         "cross_track_error_mean": float(error.mean()),

@@ -13,6 +13,7 @@ from datasets.held_out import Split, split
 from datasets.schema import Lap
 from datasets.stored_frames import usable_steps
 from drivesim.errors import DrivesimError
+from drivesim.scenario import TRAFFIC_ID
 from drivesim.vehicle import VEHICLES
 
 # Control rates that differ by more than this are remarked on: an action lasts longer in the one than in the other.
@@ -64,6 +65,11 @@ class Material:
     def control_hz(self) -> float:
         """Steps a second: the laps', or the first recording's."""
         return self.laps[0].info.control_hz if self.laps else self.readings[0].control_hz
+
+    @property
+    def has_traffic(self) -> bool:
+        """Whether every lap was driven among others, with a pedal."""
+        return bool(self.laps) and all(lap.info.environment == TRAFFIC_ID for lap in self.laps)
 
     @property
     def judges(self) -> str:

@@ -203,6 +203,7 @@ def draw_ground(ride: Ground, camera: FollowCamera) -> Callable[[tuple[int, int]
     """Return what draws a ride on a road through a camera that follows it."""
 
     def draw(size: tuple[int, int], share: float) -> np.ndarray:
-        return camera.draw(ride.world, ride.pose(share), size, getattr(ride, "speed", 0.0))
+        speed, others = getattr(ride, "speed", 0.0), getattr(ride, "others", None)
+        return camera.draw(ride.world, ride.pose(share), size, speed, others)
 
     return draw

@@ -8,6 +8,7 @@ is learned across the jump: bad steps end a stretch (`datasets.views.line_of`), 
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class Recorder:
         self._dt = 1.0 / info.control_hz
         self.laps += 1
 
-    def append(self, row: Mapping[str, float]) -> None:
+    def append(self, row: Mapping[str, Any]) -> None:
         """Add a step to the running lap, if there is one; its `time` is the lap's own.
 
         Raises:

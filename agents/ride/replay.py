@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from datasets.lap_world import world_of
+from datasets.lap_world import others_of, world_of
 from datasets.schema import MARK_BAD, MARK_CORRECTION, MARK_POLICY, Lap
 from drivesim.camera import Camera
 from drivesim.cockpit.controls import Demand
@@ -12,6 +12,7 @@ from drivesim.cockpit.readings import Driven, Readings
 from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats, between_poses
 from drivesim.render import Renderer
+from drivesim.traffic_table import Others
 from drivesim.vehicle import VehicleParams, get_vehicle
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -66,7 +67,13 @@ class Replay:
     @property
     def frame(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB: what the camera sees at the step."""
-        return self._renderer.draw([self._ground], self.lap.poses[self.index][None])[0]
+        at = np.array([self.index])
+        return self._renderer.draw([self._ground], self.lap.poses[at], others_of(self.lap, at))[0]
+
+    @property
+    def others(self) -> Others | None:
+        """Where everything else on the road was."""
+        return others_of(self.lap, np.array([self.index]))
 
     @property
     def inset(self) -> np.ndarray:

@@ -18,7 +18,7 @@ from agents.provenance import lap_info
 from agents.ride.copilot import Copilot
 from agents.ride.history import History, Moment
 from agents.ride.recorder import Recorder
-from datasets.schema import MARK_BAD, MARK_POLICY
+from datasets.schema import MARK_BAD, MARK_POLICY, OTHERS
 from drivesim.cockpit.controls import Demand
 from drivesim.cockpit.readings import Driven, Readings
 from drivesim.env import DriveEnv
@@ -26,6 +26,7 @@ from drivesim.errors import DrivesimError
 from drivesim.geometry import Floats, between_poses
 from drivesim.namespaces import FLOATS
 from drivesim.simulation import CarState, cruise_pedal
+from drivesim.traffic_table import Others
 from drivesim.vehicle import VehicleParams
 from drivesim.world import World
 
@@ -56,7 +57,7 @@ class Session:
         messages: To be shown, newest last; whoever shows them takes them out.
 
     Args:
-        env: The car's environment; it ends where the car has left the road, and for nothing else.
+        env: The car's environment; it ends where the car has left the road or hit something, and for nothing else.
         recorder: Of its laps.
         policy: At the wheel, until a person takes it.
         seed: Of the tracks that are drawn.
@@ -107,6 +108,11 @@ class Session:
     def world(self) -> World:
         """Where it drives."""
         return self.env.world
+
+    @property
+    def others(self) -> Others | None:
+        """Where everything else on the road is."""
+        return self.env.others
 
     @property
     def inset(self) -> np.ndarray:
@@ -163,7 +169,7 @@ class Session:
         self._record(row)
         self._note_lap()
         if terminated or truncated:
-            self._leave_road()
+            self._leave_road("Hit something" if info["end_reason"] == "collision" else "Off the road")
 
     def rewind(self, seconds: float = REWIND_SECONDS, said: str = "Back", to_course: bool = False) -> None:
         """Go back; what was recorded since is marked bad.
@@ -272,11 +278,11 @@ class Session:
         if self.copilot is not None:
             self.copilot.take_back()
 
-    def _leave_road(self) -> None:
+    def _leave_road(self, why: str) -> None:
         """Go back; a policy that keeps leaving the road here is put on the line behind it, or it would for ever."""
         left_at, self._left_at = self._left_at, float(self.env.state.s)
         self._departures = self._departures + 1 if abs(self._left_at - left_at) < _SAME_PLACE else 1
-        self.rewind(AUTO_REWIND_SECONDS, "Off the road: back", to_course=True)
+        self.rewind(AUTO_REWIND_SECONDS, f"{why}: back", to_course=True)
         if self.copilot is None or self._departures < _MOST_DEPARTURES:
             return
         s = (self._left_at + _SAME_PLACE) % self.world.track.length
@@ -290,11 +296,12 @@ class Session:
         self._departures = 0
         self.messages.append("The policy leaves the road here every time: put on the line behind it")
 
-    def _row(self, steering: float, pedal: float) -> dict[str, float]:
+    def _row(self, steering: float, pedal: float) -> dict[str, Any]:
         """The lap's row of the step that is about to be driven; the recorder tells its time."""
-        state, pilot = self.env.state, self.copilot
+        state, pilot, others = self.env.state, self.copilot, self.env.others
         mark = 0 if pilot is None else pilot.mark
         return {
+            **({} if others is None else {OTHERS: others.s[0, : len(self.world.traffic)]}),
             **state.vehicle._asdict(),
             "s": state.s,
             "lateral_error": state.lateral,
@@ -307,7 +314,7 @@ class Session:
             "mark": mark | MARK_BAD if self._off_road else mark,
         }
 
-    def _record(self, row: dict[str, float]) -> None:
+    def _record(self, row: dict[str, Any]) -> None:
         mark = int(row["mark"])
         kind = "bad" if mark & MARK_BAD else "policy" if mark & MARK_POLICY else "driven"
         if kind == "driven" and self.recorder.is_recording:

@@ -135,7 +135,9 @@ def _evaluate_under(
     stressed, changed = under_stress(driver, course, stress, severity)
     if changed.camera != course.camera:
         # A camera that is moved needs grounds of its own: they go with these worlds.
-        worlds = [World(world.track, world.appearance, world.weather) for world in worlds]
+        worlds = [
+            World(world.track, world.appearance, world.weather, world.traffic, world.dynamics) for world in worlds
+        ]
     # The expert knows the road: what only the driver's eyes and hands suffer leaves its drives as they were.
     is_same = replace(changed, camera=None) == replace(course, camera=None)
     return evaluate(stressed, worlds, changed, expert=expert if is_same else None)

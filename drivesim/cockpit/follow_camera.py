@@ -13,6 +13,7 @@ from drivesim.camera import MAX_PIXELS, Camera
 from drivesim.geometry import Floats
 from drivesim.ground.texture import GroundTexture
 from drivesim.render import Renderer
+from drivesim.traffic_table import Others
 from drivesim.vehicle import VehicleParams
 from drivesim.world import World
 
@@ -63,7 +64,9 @@ class FollowCamera:
         self._detail[self.view] = 0.5
         return True
 
-    def draw(self, world: World, pose: Floats, size: tuple[int, int], speed: float = 0.0) -> np.ndarray:
+    def draw(
+        self, world: World, pose: Floats, size: tuple[int, int], speed: float = 0.0, others: Others | None = None
+    ) -> np.ndarray:
         """Draw a frame.
 
         Args:
@@ -71,6 +74,7 @@ class FollowCamera:
             pose: (3,) float64, x y heading, metres and radians, world.
             size: Width and height of the window, pixels.
             speed: Of the car, m/s: the ground ahead is painted in time.
+            others: What else is on its road.
 
         Returns:
             (height, width, 3) uint8 RGB.
@@ -80,7 +84,7 @@ class FollowCamera:
             reach = _AHEAD * max(speed, 2.0)
             x, y = pose[0] + reach * np.cos(pose[2]), pose[1] + reach * np.sin(pose[2])
             self._painting = self._painter.submit(ground.page_at, float(x), float(y))
-        frame = renderer.draw([ground], np.asarray(pose)[None])[0]
+        frame = renderer.draw([ground], np.asarray(pose)[None], others)[0]
         if frame.shape[1::-1] != size:
             frame = cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
         return frame

@@ -28,7 +28,7 @@ class DeviceRoads:
     def assign(self, cars: np.ndarray, worlds: list[World]) -> None:
         """Put cars (K,) on the roads of worlds, one each."""
         for car, world in zip(cars.tolist(), worlds, strict=True):
-            self._host.assign(car, world.track, world.weather.grip)
+            self._host.assign(car, world.track, world.weather.grip, world.dynamics)
         host = self._host.road
         if host.table is not self._table:
             self._table, self._uploaded = host.table, self._host.used

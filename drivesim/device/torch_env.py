@@ -19,6 +19,7 @@ from drivesim.camera import Camera
 from drivesim.device.memory import told_when_full
 from drivesim.device.namespace import TORCH
 from drivesim.device.roads import DeviceRoads
+from drivesim.dynamics import seen_from
 from drivesim.env import RENDER_CAMERA
 from drivesim.errors import DrivesimError, check_name
 from drivesim.observation import action_space, frame_observation, frames_in, observation_space, road_state, step_info
@@ -80,7 +81,7 @@ class DriveTorchEnv(VectorEnv):
         self.single_action_space: spaces.Box = action_space(self.has_pedal)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._source = self.scenario.world_source()
+        self._source = self.scenario.world_source(self.has_pedal)
         # `World.texture` names the host's renderer, whose `texture` and `camera` this one has.
         self._renderers: list[Any] = [
             TorchRenderer(camera, self.rules.vehicle, self.device, compiled) for camera in self.cameras
@@ -90,6 +91,9 @@ class DriveTorchEnv(VectorEnv):
         self._worlds: list[World] = []
         # Of each camera, the number of the ground that each car is on.
         self._grounds = [torch.zeros(num_envs, dtype=torch.int64, device=self.device) for _ in self.cameras]
+        # Of each car's camera: how late it is, seconds, and how it shakes, metres.
+        self._senses = torch.zeros(2, num_envs, dtype=torch.float64, device=self.device)
+        self._is_seen_elsewhere = False
         self._rngs = [np.random.default_rng() for _ in range(num_envs)]
         self._reasons = torch.zeros(num_envs, dtype=torch.int64, device=self.device)
         self._everyone = torch.ones(num_envs, dtype=torch.bool, device=self.device)
@@ -260,6 +264,10 @@ class DriveTorchEnv(VectorEnv):
         entered, starts = [], np.zeros((3, len(cars)))
         for i, car in enumerate(cars.tolist()):
             entered.append(worlds[car] if worlds is not None else self._source.draw(self._rngs[car]))
+            if entered[i].traffic:
+                raise DrivesimError(
+                    "traffic: on a torch device roads are empty. Leave out device=, or traffic and obstacles."
+                )
             starts[:, i] = self.scenario.start_values(entered[i].track.length, self._rngs[car], options)
         if len(cars) == self.num_envs:
             self._worlds = entered
@@ -267,6 +275,12 @@ class DriveTorchEnv(VectorEnv):
             for car, world in zip(cars.tolist(), entered, strict=True):
                 self._worlds[car] = world
         self._roads.assign(cars, entered)
+        self._senses[:, self._index(cars)] = torch.tensor(
+            [[own.sensor_delay, own.vibration] for own in (world.dynamics for world in entered)],
+            dtype=torch.float64,
+            device=self.device,
+        ).T
+        self._is_seen_elsewhere = any(world.dynamics.is_seen for world in self._worlds)
         chosen = self._index(cars)
         for renderer, grounds in zip(self._renderers, self._grounds, strict=True):
             grounds[chosen] = renderer.enter([world.texture(renderer) for world in entered])
@@ -293,6 +307,8 @@ class DriveTorchEnv(VectorEnv):
         if not self._renderers:
             return torch.stack(road_state(self._state, self._roads.road, TORCH), dim=1).float()
         poses = self.poses
+        if self._is_seen_elsewhere:
+            poses = torch.stack(seen_from(self._state.vehicle, self._state.time, *self._senses, TORCH), dim=1)
         frames: list[Any] = []
         for number, (renderer, grounds) in enumerate(zip(self._renderers, self._grounds, strict=True)):
             if cars is None:

@@ -48,9 +48,9 @@ def seen(monkeypatch):
         views.append(view(steps, *args))
         return views[-1]
 
-    def spied_draw(renderer, textures, poses):
+    def spied_draw(renderer, textures, poses, others=None):
         grounds.extend(textures)
-        return draw(renderer, textures, poses)
+        return draw(renderer, textures, poses, others)
 
     monkeypatch.setattr(Steps, "view", spied_view)
     monkeypatch.setattr(Renderer, "draw", spied_draw)
