@@ -5,6 +5,7 @@ of this checkout, which is sent along. Grounds are painted where they are needed
 again.
 """
 
+import logging
 import platform
 import socket
 from collections.abc import Callable, Sequence
@@ -98,7 +99,7 @@ def drive_jobs(jobs: Sequence[Job], address: str, on_step: Callable[[float], Non
 def _sent(job: Job) -> tuple[Any, ...]:
     """A job without what is made anew elsewhere: painted grounds, and the clock."""
     driver = job.driver.driver if isinstance(job.driver, TimedDriver) else job.driver
-    bare = {world: World(world.track, world.appearance, world.weather) for world in job.worlds}
+    bare = {world: replace(world, _textures={}) for world in job.worlds}
     course = replace(job.course, envs=None, ray=None, threads=1)
     return driver, [bare[world] for world in job.worlds], course, job.rng
 
@@ -131,7 +132,7 @@ def join(address: str) -> Any:
     modules = [str(_ROOT / name) for name in ("drivesim", "datasets", "agents")]
     environment = {"py_modules": modules, "env_vars": {"OMP_NUM_THREADS": "1"}, "excludes": ["__pycache__"]}
     try:
-        ray.init(address or None, runtime_env=environment, log_to_driver=False, logging_level="ERROR")
+        ray.init(address or None, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         words = " ".join(str(error).split())[:300]
         raise DrivesimError(f"--ray: the cluster at {address or 'this machine'} can't be joined: {words}") from error

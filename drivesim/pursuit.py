@@ -21,7 +21,7 @@ def pursuit_curvature(poses: Floats, targets: Floats, params: VehicleParams) -> 
     Returns:
         (N,) 1/m, positive left.
     """
-    return arc_to(*poses.T, *targets.T, params, NUMPY)
+    return arc_to(poses[:, 0], poses[:, 1], poses[:, 2], targets[:, 0], targets[:, 1], params, NUMPY)
 
 
 def arc_to(x: Any, y: Any, heading: Any, target_x: Any, target_y: Any, params: VehicleParams, xp: Namespace) -> Any:

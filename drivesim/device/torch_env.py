@@ -82,7 +82,10 @@ class DriveTorchEnv(VectorEnv):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._source = self.scenario.world_source(self.has_pedal)
-        self._renderers = [TorchRenderer(camera, self.rules.vehicle, self.device, compiled) for camera in self.cameras]
+        # `World.texture` names the host's renderer, whose `texture` and `camera` this one has.
+        self._renderers: list[Any] = [
+            TorchRenderer(camera, self.rules.vehicle, self.device, compiled) for camera in self.cameras
+        ]
         self._advance: Any = torch.compile(_advance) if compiled else _advance
         self._roads = DeviceRoads(num_envs, self.device)
         self._worlds: list[World] = []
@@ -216,8 +219,8 @@ class DriveTorchEnv(VectorEnv):
         """The road under every car: see `road_table.Road`."""
         return self._roads.road
 
-    def place(self, cars: Tensor, s: Tensor, speed: Tensor) -> Any:
-        """Put cars (K,) back on the centreline at arc length `s` (K,), metres, with a speed (K,), m/s.
+    def place(self, cars: Any, s: Tensor, speed: Tensor) -> Any:
+        """Put cars (K,), a tensor, back on the centreline at arc length `s` (K,), metres, with a speed (K,), m/s.
 
         Laps and progress go on. Returns the observation of all cars.
         """
@@ -250,7 +253,7 @@ class DriveTorchEnv(VectorEnv):
             raise DrivesimError("reset option reset_mask: the first reset starts all cars; leave the mask out.")
         return np.flatnonzero(values)
 
-    def _index(self, cars: np.ndarray) -> Tensor:
+    def _index(self, cars: np.ndarray) -> Any:
         return torch.from_numpy(cars).to(self.device)
 
     def _start(self, cars: np.ndarray, options: dict[str, Any]) -> None:

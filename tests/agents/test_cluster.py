@@ -17,8 +17,10 @@ from agents.evaluation.inference import TimedDriver
 from agents.expert import ExpertDriver
 from agents.rollout import Course, drive
 from drivesim.errors import DrivesimError
+from drivesim.render import Renderer
+from drivesim.vehicle import VehicleParams
 from drivesim.world import WorldSource
-from tests.agents.policies import files, make_policy
+from tests.agents.policies import CAMERA, files, make_policy
 
 
 def bytes_of(drives) -> list:
@@ -78,11 +80,16 @@ def test_two_nodes_drive_what_one_process_drives_and_one_dies(nodes, tmp_path, r
 
 def test_what_is_sent_is_bare_and_drives_as_it_does_here():
     worlds = WorldSource(range(2), "easy").all()
+    renderer = Renderer(CAMERA, VehicleParams())
+    for world in worlds:
+        world.texture(renderer)
     job = Job(TimedDriver(make_policy()), [*worlds, worlds[0]], Course(envs=2, ray="x:1", time_limit=1.0))
     driver, bare, course, _ = cluster._sent(job)
     assert driver is job.driver.driver
     assert [world.track for world in bare] == [world.track for world in job.worlds]
     assert bare[0] is bare[2]
+    assert [world._textures for world in bare] == [{}] * 3
+    assert all(world._textures for world in worlds)
     assert (course.envs, course.ray, course.threads) == (None, None, 1)
     drives, seconds, answers = cluster._drive(ExpertDriver(), bare, course, None)
     assert [d.world for d in drives] == [None] * 3

@@ -57,6 +57,14 @@ def test_a_training_run_leaves_a_policy_that_can_be_driven_and_its_metrics(tmp_p
     assert np.abs(policy.predict(make_frames(3, CAMERAS["topdown"]))).max() <= 1
 
 
+def test_a_training_learns_from_frames_that_torch_draws_what_it_learns_from_opencvs(tmp_path, run, laps):
+    for device in ("cpu", "torch-cpu"):
+        options = (*TINY, "--augment", 0.5, "--epochs", 2, "--device", device)
+        assert run(train, "--data", laps, "--out", tmp_path / device, *options)[0] == 0
+    np.testing.assert_allclose(losses(tmp_path / "torch-cpu"), losses(tmp_path / "cpu"), rtol=0.05)
+    assert Policy.load(tmp_path / "torch-cpu", "cpu").config.training["device"] == "torch-cpu"
+
+
 def test_a_policys_folder_names_no_folder_of_this_machine(tmp_path, run, laps):
     out = tmp_path / "policy"
     assert run(train, "--data", laps, "--out", out, *TINY)[0] == 0
