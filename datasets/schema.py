@@ -149,7 +149,8 @@ class LapInfo:
             plain = dict(json.loads(metadata.get(_INFO_KEY, b"{}")))
             points = base64.b64decode(metadata.get(_POINTS_KEY, b""), validate=True)
             plain["track_points"] = np.frombuffer(points, "<f8").reshape(-1, 4)
-            plain = {"weather": {}, "traffic": {}} | plain
+            for name in ("weather", "traffic"):
+                plain.setdefault(name, {})
             names = [each.name for each in fields(cls)]
             if not set(names) <= set(plain):
                 raise DrivesimError(f"its metadata lack {', '.join(name for name in names if name not in plain)}")

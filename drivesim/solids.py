@@ -101,9 +101,9 @@ def _cone() -> list[_Face]:
     ]
     levels = (0.06, 0.36, 0.62, 1.0)
     for k in range(3):
-        wide, narrow = (0.37 * (1 - 0.86 * (level - 0.06) / 0.94) for level in levels[k : k + 2])
+        wide, narrow = (0.37 * (1 - 0.86 * (level - 0.06) / 0.94) for level in (levels[k], levels[k + 1]))
         own = 0.0 if k == 1 else 1.0
-        band = _frustum((-wide, wide, wide), (-narrow, narrow, narrow), levels[k : k + 2])
+        band = _frustum((-wide, wide, wide), (-narrow, narrow, narrow), (levels[k], levels[k + 1]))
         faces += [(face, _WHITE, own, light, 1.0, _ALWAYS) for face, light in zip(band, _LIGHT, strict=True)]
     return faces
 
