@@ -129,6 +129,18 @@ def test_the_command_evaluates_on_the_device_a_few_cars_at_a_time(tmp_path, run,
     assert (2, "cpu", None) in cars
 
 
+def test_a_network_that_fills_the_device_says_how_many_cars_fit(run, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    monkeypatch.setattr(StraightDriver, "act_on_device", full)
+    options = ("--tracks", 3, "--difficulty", "easy", "--device", "torch-cpu")
+    code, _, said = run(evaluate_command, "--policy", "straight", *options)
+    assert code == 2
+    assert "num_envs: 3 cars don't fit into the" in said
+    assert "Ask for fewer" in said
+
+
 @pytest.mark.parametrize(("device", "words"), [("cuda", "torch finds no GPU"), ("tpu", "unknown name 'tpu'")])
 def test_a_gpu_that_is_not_there_is_told_in_a_sentence(tmp_path, run, monkeypatch, device, words):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
