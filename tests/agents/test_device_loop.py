@@ -13,6 +13,7 @@ from agents.evaluation.evaluation import evaluate
 from agents.evaluation.inference import TimedDriver
 from agents.expert import ExpertDriver
 from agents.human_like import HumanLikeDriver
+from agents.lineup import line_up, placed
 from agents.rollout import Course, DriveInterrupted, drive
 from drivesim.errors import DrivesimError
 from drivesim.world import WorldSource
@@ -113,6 +114,17 @@ def test_a_driver_of_the_host_is_refused():
             drive(driver, RINGS, Course(device="cpu"))
 
 
+def test_what_a_command_is_asked_for_reaches_the_course():
+    ((_, course),) = line_up(["straight"], "steer", "car", "torch-cpu", 1, 2, "a:1")
+    assert (course.device, course.envs, course.ray) == ("cpu", 2, "a:1")
+    ((_, course),) = line_up(["straight"], "steer", "car", "auto", 1)
+    assert (course.device, course.envs, course.ray) == (None, None, None)
+    assert placed(7, None) == (7, None)
+    assert placed(None, ()) == (25, "")
+    assert placed(7, ("a:1",)) == (7, "a:1")
+
+
+@pytest.mark.slow
 def test_the_command_evaluates_on_the_device_a_few_cars_at_a_time(tmp_path, run, monkeypatch):
     cars = []
     real = rollout.drive
