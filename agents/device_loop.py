@@ -13,6 +13,7 @@ from torch import Tensor
 
 from agents.driver import DeviceDriver, Driver, DriverWithMemory
 from agents.rollout import Course, Log, env_arguments, next_noise, noise_share
+from drivesim.device.memory import told_when_full
 from drivesim.device.namespace import TORCH
 from drivesim.device.torch_env import DriveTorchEnv, SteerTorchEnv
 from drivesim.errors import DrivesimError
@@ -55,7 +56,9 @@ def drive_all(
     notes = _Notes(log, course)
     try:
         while len(cars):
-            actions = driver.act_on_device(env, observation, cars)
+            # A network takes memory too.
+            with told_when_full(env.device, env.num_envs, env.memory):
+                actions = driver.act_on_device(env, observation, cars)
             wanted = actions.new_zeros(len(worlds), actions.shape[1]).index_copy(0, cars, actions)
             noise = next_noise(noise, course, env.rules.dt, rng)
             applied = wanted.clone()

@@ -31,7 +31,7 @@ def told_when_full(device: torch.device, cars: int, needed: Callable[[], tuple[f
         fit = min(max(int((0.9 * total - shared) / of_a_car), 0), cars - 1)
         raise DrivesimError(
             f"num_envs: {cars} cars don't fit into the {total / 2**30:.1f} GiB of {device}; about {fit} do. "
-            "Ask for fewer, or for a smaller camera."
+            "Ask for fewer (--envs), or for a smaller camera."
         ) from error
 
 

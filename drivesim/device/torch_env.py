@@ -110,7 +110,7 @@ class DriveTorchEnv(VectorEnv):
         for car, value in enumerate(seeds_of(seed, self.num_envs)):
             if value is not None and car in chosen:
                 self._rngs[car] = gymnasium.utils.seeding.np_random(value)[0]
-        with told_when_full(self.device, self.num_envs, self._memory):
+        with told_when_full(self.device, self.num_envs, self.memory):
             self._start(cars, options)
             self._observation = self._observe()
         nothing = torch.zeros(self.num_envs, 2, dtype=torch.float64, device=self.device)
@@ -141,7 +141,7 @@ class DriveTorchEnv(VectorEnv):
         is_finite, rests = torch.stack([values.isfinite().all(), resting.any()]).tolist()
         if not is_finite:
             raise DrivesimError("action: expected finite numbers, got others; nothing has moved.")
-        with told_when_full(self.device, self.num_envs, self._memory):
+        with told_when_full(self.device, self.num_envs, self.memory):
             return self._step(values, resting, rests)
 
     def _step(self, values: Tensor, resting: Tensor, rests: bool) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
@@ -324,7 +324,7 @@ class DriveTorchEnv(VectorEnv):
         info = step_info(self._state, self._roads.road, car, applied[:, 0], applied[:, 1], clipped, TORCH)
         return info | {f"_{key}": mask for key in info}
 
-    def _memory(self) -> tuple[float, float]:
+    def memory(self) -> tuple[float, float]:
         """Bytes that a car takes, and those that all share."""
         of_a_car = 8.0 * _DOUBLES + sum(2 * 3 * camera.width * camera.height for camera in self.cameras)
         shared = sum(renderer.memory for renderer in self._renderers)

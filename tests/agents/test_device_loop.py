@@ -13,6 +13,7 @@ from agents.evaluation.evaluation import evaluate
 from agents.evaluation.inference import TimedDriver
 from agents.expert import ExpertDriver
 from agents.human_like import HumanLikeDriver
+from agents.lineup import line_up, placed
 from agents.rollout import Course, DriveInterrupted, drive
 from drivesim.errors import DrivesimError
 from drivesim.world import WorldSource
@@ -113,6 +114,17 @@ def test_a_driver_of_the_host_is_refused():
             drive(driver, RINGS, Course(device="cpu"))
 
 
+def test_what_a_command_is_asked_for_reaches_the_course():
+    ((_, course),) = line_up(["straight"], "steer", "car", "torch-cpu", 1, 2, "a:1")
+    assert (course.device, course.envs, course.ray) == ("cpu", 2, "a:1")
+    ((_, course),) = line_up(["straight"], "steer", "car", "auto", 1)
+    assert (course.device, course.envs, course.ray) == (None, None, None)
+    assert placed(7, None) == (7, None)
+    assert placed(None, ()) == (25, "")
+    assert placed(7, ("a:1",)) == (7, "a:1")
+
+
+@pytest.mark.slow
 def test_the_command_evaluates_on_the_device_a_few_cars_at_a_time(tmp_path, run, monkeypatch):
     cars = []
     real = rollout.drive
@@ -127,6 +139,18 @@ def test_the_command_evaluates_on_the_device_a_few_cars_at_a_time(tmp_path, run,
     assert code == 0
     assert "autonomy" in said
     assert (2, "cpu", None) in cars
+
+
+def test_a_network_that_fills_the_device_says_how_many_cars_fit(run, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    monkeypatch.setattr(StraightDriver, "act_on_device", full)
+    options = ("--tracks", 3, "--difficulty", "easy", "--device", "torch-cpu")
+    code, _, said = run(evaluate_command, "--policy", "straight", *options)
+    assert code == 2
+    assert "num_envs: 3 cars don't fit into the" in said
+    assert "Ask for fewer" in said
 
 
 @pytest.mark.parametrize(("device", "words"), [("cuda", "torch finds no GPU"), ("tpu", "unknown name 'tpu'")])
