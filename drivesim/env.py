@@ -25,7 +25,7 @@ from drivesim.reward import reward_terms
 from drivesim.road_table import road_of_one
 from drivesim.scenario import Scenario, check_options
 from drivesim.simulation import CarState, EndReason, start_state, step
-from drivesim.world import World
+from drivesim.world import World, check_world
 
 # What `render` shows: 48 m of ground from above, large enough to watch.
 RENDER_CAMERA = Camera(width=480, height=480, span=48.0, mount=(12.0, 0.0, 0.0))
@@ -85,7 +85,8 @@ class DriveEnv(gymnasium.Env):
         """
         options = check_options(options, "world")
         super().reset(seed=seed)
-        world = options.get("world") or self._source.draw(self.np_random)
+        given = options.get("world")
+        world = self._source.draw(self.np_random) if given is None else check_world("world", given)
         self._enter(world)
         start = self.scenario.start_values(world.track.length, self.np_random, options)
         speed = float(options.get("speed", self.rules.cruise_speed or 0.0))

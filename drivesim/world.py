@@ -51,6 +51,13 @@ class World:
         return self._textures[renderer.camera]
 
 
+def check_world(option: str, world: object) -> World:
+    """Return what an option of `reset` gives as a world, or refuse what is none."""
+    if not isinstance(world, World):
+        raise DrivesimError(f"reset option {option}: expected a World, got {world!r}.")
+    return world
+
+
 class WorldSource:
     """Draws the worlds that episodes take place in.
 
@@ -163,7 +170,12 @@ class WorldSource:
 def _as_list(track: TrackChoice | Iterable[TrackChoice]) -> list[TrackChoice]:
     if isinstance(track, int | np.integer | str | Path | Track):
         return [track]
-    return list(track)
+    try:
+        return list(track)
+    except TypeError as error:
+        raise DrivesimError(
+            f"track: expected a seed, a track file, a Track, or a list of these, got {track!r}."
+        ) from error
 
 
 def _resolve(choice: TrackChoice) -> int | Track:
