@@ -1,5 +1,6 @@
 """Policy: a network with its cameras and configuration; it is saved to a folder and drives."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,13 @@ from agents.models.model_files import load_network
 from agents.models.networks import fold_batch_norm, network_of
 from agents.models.policy_config import PolicyConfig
 from agents.models.policy_files import read_config, write_policy
+from drivesim.errors import DrivesimError
 
 # Frames to a pass of the network: larger batches are no faster on a CPU.
 _CHUNK = 128
+
+# Seconds in which a policy that is being replaced is whole again.
+_REPLACED = 0.05
 
 
 class Policy(FrameDriver):
@@ -81,10 +86,28 @@ class Policy(FrameDriver):
             DrivesimError: If the folder is missing, cut off, changed or of a newer format.
         """
         folder = Path(folder)
-        config, checksum = read_config(folder)
-        sizes = " and ".join(f"{camera.height} x {camera.width}" for camera in config.cameras)
-        what = f"a {config.backbone} for {sizes} frames{f' and {config.past} past ones' if config.past else ''}"
-        network = load_network(folder, checksum, lambda: network_of(config), what)
+        config, network = _read(folder)
         policy = cls(config, network, device)
         policy.name = folder.resolve().name
         return policy
+
+
+def _read(folder: Path) -> tuple[PolicyConfig, nn.Module]:
+    """Read a policy's folder; anew where a training has replaced the policy meanwhile."""
+    config, checksum = read_config(folder)
+    while True:
+        try:
+            return config, _network(folder, config, checksum)
+        except DrivesimError:
+            # The weights are replaced first, and the configuration a moment later.
+            time.sleep(_REPLACED)
+            before = checksum
+            config, checksum = read_config(folder)
+            if checksum == before:
+                raise
+
+
+def _network(folder: Path, config: PolicyConfig, checksum: str) -> nn.Module:
+    sizes = " and ".join(f"{camera.height} x {camera.width}" for camera in config.cameras)
+    what = f"a {config.backbone} for {sizes} frames{f' and {config.past} past ones' if config.past else ''}"
+    return load_network(folder, checksum, lambda: network_of(config), what)

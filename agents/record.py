@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from agents.carracing.record_command import record_env
 from agents.driver import Driver
@@ -19,7 +20,7 @@ from agents.progress import progress_bar
 from agents.provenance import lap_info
 from agents.rollout import Course, Drive, drive, lap_columns
 from datasets.departures import leading_to
-from datasets.recording import LapWriter, new_folder
+from datasets.recording import LapWriter, new_folder, recover
 from datasets.schema import MARK_BAD
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError, check_name
@@ -98,6 +99,9 @@ def main(args: Args) -> None:
     rules = Scenario(vehicle=args.vehicle).rules(args.environment == "drive")
     source = _source(args)
     folder = new_folder(args.out, args.append)
+    console = Console()
+    for sentence in recover(folder):
+        console.print(f"[yellow]{escape(sentence)}[/yellow]", soft_wrap=True)
     course = Course(
         has_pedal=args.environment == "drive",
         noise=noise,
@@ -106,7 +110,6 @@ def main(args: Args) -> None:
     )
     rng = np.random.default_rng(args.seed)
     driver: Driver = HumanLikeDriver(args.seed) if args.driver == HumanLikeDriver.name else ExpertDriver()
-    console = Console()
     worlds = source.all()
     steps = departed = marked = 0
     with progress_bar(console, "recording") as on_step:

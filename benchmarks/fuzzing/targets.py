@@ -14,7 +14,7 @@ import torch
 from agents.checksum import checksum_of
 from agents.deployment.exported_file import EXPORT_VERSION
 from agents.deployment.onnx_driver import OnnxDriver
-from agents.driver import StraightDriver
+from agents.expert import ExpertDriver
 from agents.models.model_files import CONFIG, WEIGHTS
 from agents.models.networks import network_of
 from agents.models.policy_config import PolicyConfig
@@ -31,7 +31,7 @@ from datasets.image_folder import read_image_folder
 from datasets.lap_drives import drives_of_laps
 from datasets.lap_files import read_lap
 from datasets.recording import LapWriter
-from datasets.schema import Lap
+from datasets.schema import Columns, Lap, LapInfo
 from drivesim.appearance import Appearance
 from drivesim.camera import Camera
 from drivesim.errors import DrivesimError
@@ -56,15 +56,20 @@ def ring() -> Track:
     return Track.from_points(np.column_stack([40 * np.cos(angle), 40 * np.sin(angle), np.full((12, 2), 4.0)]), "ring")
 
 
-def _lap(folder: Path) -> tuple[Path, Lap]:
-    """Record a second or so; returns the partial file as it was before it was closed, and the lap."""
+def expert_drive(steps: int) -> tuple[LapInfo, Columns]:
+    """Return what is known of a lap of the expert on a round road, and its steps."""
     world = World(ring(), Appearance.preset("plain"))
-    course = Course(time_limit=_STEPS / 20)
-    driven = drive(StraightDriver(), [world], course, np.random.default_rng(0))[0]
-    info = lap_info(world, Scenario().rules(False), "straight", 0)
+    course = Course(time_limit=steps / 20)
+    driven = drive(ExpertDriver(), [world], course, np.random.default_rng(0))[0]
+    return lap_info(world, Scenario().rules(False), "expert", 0), lap_columns(driven)
+
+
+def _lap(folder: Path) -> tuple[Path, Lap]:
+    """Record half a second; returns the partial file as it was before it was closed, and the lap."""
+    info, columns = expert_drive(_STEPS)
     with LapWriter(folder, info) as writer:
         for part in np.array_split(np.arange(_STEPS), 3):
-            writer.extend({name: values[part] for name, values in lap_columns(driven).items()})
+            writer.extend({name: values[part] for name, values in columns.items()})
         partial_lap = folder / f"{writer.name}.arrows"
         kept = partial_lap.with_name("kept.arrows")
         kept.write_bytes(partial_lap.read_bytes())
