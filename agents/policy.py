@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from agents.frame_driver import FrameDriver
 from agents.frame_history import Views
 from agents.models.devices import autocast, choose_device
-from agents.models.model_files import load_network
+from agents.models.model_files import CONFIG, WEIGHTS, load_network
 from agents.models.networks import fold_batch_norm, network_of
 from agents.models.policy_config import PolicyConfig
 from agents.models.policy_files import read_config, write_policy
@@ -23,6 +23,7 @@ _CHUNK = 128
 
 # Seconds in which a policy that is being replaced is whole again.
 _REPLACED = 0.05
+_TRIES = 20
 
 
 class Policy(FrameDriver):
@@ -94,17 +95,23 @@ class Policy(FrameDriver):
 
 def _read(folder: Path) -> tuple[PolicyConfig, nn.Module]:
     """Read a policy's folder; anew where a training has replaced the policy meanwhile."""
-    config, checksum = read_config(folder)
-    while True:
+    for tried in range(1, _TRIES + 1):
+        before = _times(folder)
+        config, checksum = read_config(folder)
         try:
             return config, _network(folder, config, checksum)
         except DrivesimError:
             # The weights are replaced first, and the configuration a moment later.
             time.sleep(_REPLACED)
-            before = checksum
-            config, checksum = read_config(folder)
-            if checksum == before:
+            if tried == _TRIES or _times(folder) == before:
                 raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _times(folder: Path) -> list[int]:
+    """When the configuration and the weights were last replaced, nanoseconds."""
+    paths = [folder / name for name in (CONFIG, WEIGHTS)]
+    return [path.stat().st_mtime_ns for path in paths if path.exists()]
 
 
 def _network(folder: Path, config: PolicyConfig, checksum: str) -> nn.Module:

@@ -18,7 +18,7 @@ from agents.models.model_files import CONFIG
 from agents.policy import Policy
 from benchmarks.crashes.fork_server import CHECKPOINT_SECONDS
 from benchmarks.fuzzing.targets import expert_drive
-from datasets.lap_files import read_lap, read_laps
+from datasets.lap_files import read_lap
 from datasets.recording import recover
 from drivesim.errors import DrivesimError
 
@@ -26,7 +26,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 # Recordings into one folder, one after the other.
 _RECORDINGS = 8
-_SMALL = ("--epochs", "2", "--samples", "640", "--batch-size", "64", "--looks", "1", "--validation-tracks", "1")
+_SMALL = ("--epochs", "3", "--samples", "1280", "--batch-size", "64", "--looks", "1", "--validation-tracks", "1")
 _TRAIN = (*_SMALL, "--validation-seconds", "1", "--threads", "1", "--device", "cpu")
 
 
@@ -114,7 +114,8 @@ class Recording:
                 lap = read_lap(path)
                 kept = len(lap)
                 for column, values in self._columns.items():
-                    if column != "mark" and lap.columns[column].tobytes() != values[:kept].tobytes():
+                    driven = values[:kept].astype(lap.columns[column].dtype)
+                    if column != "mark" and lap.columns[column].tobytes() != driven.tobytes():
                         faults.append(f"{name}: other {column} than were driven")
                 if not lap.complete and not any(name in sentence and "recovered" in sentence for sentence in sentences):
                     faults.append(f"{name}: nothing was said of its recovery")
@@ -150,7 +151,8 @@ class Training:
         if code == 0 or not (out / CHECKPOINT).exists():
             faults += self._end(out, code, said)
             self._round, self._resumes, self._place = self._round + 1, False, (-1, 0)
-            return Kill(0.0, CHECKPOINT_SECONDS, tuple(faults))
+            lost, more = _lost(said, (-1, 0)) if code < 0 else (0.0, [])
+            return Kill(lost, CHECKPOINT_SECONDS, (*faults, *more))
         self._resumes = True
         try:
             values = Checkpoint.read(out).values
@@ -165,14 +167,8 @@ class Training:
                 Policy.load(out, "cpu")
             except DrivesimError as error:
                 faults.append(str(error))
-        times = [(float(t), (int(e), int(s))) for _, t, e, s in _words(said, "learned", 4)]
-        # What was learned before the checkpoint is kept: the time from its last step to the very last one is lost.
-        kept = [t for t, step in times if step <= place]
-        lost = times[-1][0] - (kept[-1] if kept else times[0][0]) if times else 0.0
-        longest = max(np.diff([t for t, _ in times]), default=0.0)
-        if lost > CHECKPOINT_SECONDS + 2 * longest:
-            faults.append(f"{lost:.2f} s of training are lost, of which a step took {longest:.2f} s at most")
-        return Kill(lost, CHECKPOINT_SECONDS, tuple(faults))
+        lost, more = _lost(said, place)
+        return Kill(lost, CHECKPOINT_SECONDS, (*faults, *more))
 
     def _end(self, out: Path, code: int, said: str) -> Iterable[str]:
         """What is wrong with a training that has ended, or that was killed before its first checkpoint."""
@@ -273,11 +269,6 @@ def make_victims(server: ForkServer, folder: Path) -> dict[str, Callable[[np.ran
     }
 
 
-def whole_laps(folder: Path) -> int:
-    """Return how many laps of a folder open."""
-    return len(read_laps(folder)[0])
-
-
 def _contents(folder: Path) -> dict[str, bytes]:
     if not folder.exists():
         return {}
@@ -295,6 +286,25 @@ def _words(said: str, first: str, count: int) -> Iterable[list[str]]:
         words = line.split()
         if words and words[0] == first and len(words) == count:
             yield words
+
+
+def _lost(said: str, place: tuple[int, int]) -> tuple[float, list[str]]:
+    """Seconds of training since a checkpoint, or since the beginning, and whether they are too many.
+
+    Args:
+        said: By a training, which tells each step.
+        place: Epoch and steps of it that the checkpoint has.
+    """
+    times = [(float(t), (int(epoch), int(step))) for _, t, epoch, step in _words(said, "learned", 4)]
+    if not times:
+        return 0.0, []
+    kept = [t for t, step in times if step <= place]
+    lost = times[-1][0] - (kept[-1] if kept else times[0][0])
+    # A checkpoint comes with the first step after its time, and takes a while itself.
+    longest = float(max(np.diff([t for t, _ in times]), default=0.0))
+    if lost > CHECKPOINT_SECONDS + 2 * longest:
+        return lost, [f"{lost:.2f} s of training are lost, and the longest step took {longest:.2f} s"]
+    return lost, []
 
 
 def _last_words(said: str) -> dict[str, tuple[int, bool]]:

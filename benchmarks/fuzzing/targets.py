@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ def ring() -> Track:
     return Track.from_points(np.column_stack([40 * np.cos(angle), 40 * np.sin(angle), np.full((12, 2), 4.0)]), "ring")
 
 
+@cache
 def expert_drive(steps: int) -> tuple[LapInfo, Columns]:
     """Return what is known of a lap of the expert on a round road, and its steps."""
     world = World(ring(), Appearance.preset("plain"))
