@@ -87,9 +87,9 @@ class WorldSource:
     ) -> None:
         check_name("difficulty", difficulty, [*DIFFICULTIES, "mixed"])
         check_name("split", split, SPLITS)
-        if isinstance(appearance, str):
+        if not isinstance(appearance, Appearance):
             check_name("appearance", appearance, ["random", *PRESETS])
-        if isinstance(weather, str):
+        if not isinstance(weather, Weather):
             check_name("weather", weather, ["random", *WEATHERS])
         check_name("randomize", randomize, RANDOMIZE)
         check_name("palette", palette, PALETTES)
