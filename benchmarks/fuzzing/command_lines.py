@@ -31,7 +31,7 @@ class CommandLines:
         self._commands = []
         for name, path in find_commands().items():
             module: Any = importlib.import_module(name)
-            first = path.read_text(encoding="utf-8").splitlines()[0].strip('"')
+            first = path.read_text(encoding="utf-8").splitlines()[0].removeprefix('"""').removesuffix('"""')
             words = shlex.split(first)[2 if name == "play" else 3 :]
             fields = [f"--{field.replace('_', '-')}" for field in module.Args.__dataclass_fields__]
             self._commands.append((module.Args, words, fields))
