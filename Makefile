@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-is-new test test-all lint docs bench clean force
+.PHONY: help setup demo demo-is-new test test-all coverage lint docs bench clean force
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -51,6 +51,12 @@ test: setup ## run the tests
 
 test-all: setup ## run the slow tests too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m ""
+
+coverage: setup ## run the tests and say which lines none of them runs
+	$(PIP) install -q coverage
+	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -p no:xdist
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report
 
 lint: setup ## check style, formatting and types
 	$(BIN)/ruff check

@@ -44,6 +44,7 @@ from datasets.schema import MARK_CORRECTION, Lap
 from drivesim.appearance import Appearance
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError
+from drivesim.folder_lock import only_writer
 from drivesim.world import World, WorldSource
 
 
@@ -67,11 +68,12 @@ def main(args: Args) -> None:
     run = _Run(args, laps, start, Rounds(args.out, kept_options(args, laps), args.resume), console)
     if args.resume:
         console.print(f"Going on: {len(run.rounds.rows)} of {last + 1} rounds are finished, the first policy included")
-    while len(run.rounds.rows) <= last:
-        with run.rounds.round() as (folder, row):
-            run.go_through(folder, row)
-        console.print(_sentence(row))
-    best = run.keep_best()
+    with only_writer(args.out):
+        while len(run.rounds.rows) <= last:
+            with run.rounds.round() as (folder, row):
+                run.go_through(folder, row)
+            console.print(_sentence(row))
+        best = run.keep_best()
     draw_rounds({args.out.resolve().name: run.rounds.rows, **others}, args.out / PICTURE)
     console.print(
         f"Best is round {best['round']}, {in_words(_driving(best))} on {args.tracks} held-out tracks, from "

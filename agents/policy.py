@@ -1,5 +1,6 @@
 """Policy: a network with its cameras and configuration; it is saved to a folder and drives."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,13 @@ from torch import Tensor, nn
 from agents.frame_driver import FrameDriver
 from agents.frame_history import Views
 from agents.models.devices import autocast, choose_device
-from agents.models.model_files import load_network
+from agents.models.model_files import CONFIG, WEIGHTS, load_network
 from agents.models.networks import fold_batch_norm, network_of
 from agents.models.policy_config import PolicyConfig
 from agents.models.policy_files import read_config, write_policy
 from agents.tensor_history import TensorHistory
 from drivesim.device.torch_env import DriveTorchEnv
+from drivesim.errors import DrivesimError
 from drivesim.observation import frames_in
 
 # Frames to a pass of the network: larger batches are no faster on a CPU.
@@ -26,6 +28,10 @@ _CHUNK = 128
 
 # On the device that the frames are on, too.
 _DEVICE_CHUNK = {"cpu": _CHUNK, "cuda": 8192}
+
+# Seconds in which a policy that is being replaced is whole again.
+_REPLACED = 0.05
+_TRIES = 20
 
 
 class Policy(FrameDriver):
@@ -141,10 +147,34 @@ class Policy(FrameDriver):
             DrivesimError: If the folder is missing, cut off, changed or of a newer format.
         """
         folder = Path(folder)
-        config, checksum = read_config(folder)
-        sizes = " and ".join(f"{camera.height} x {camera.width}" for camera in config.cameras)
-        what = f"a {config.backbone} for {sizes} frames{f' and {config.past} past ones' if config.past else ''}"
-        network = load_network(folder, checksum, lambda: network_of(config), what)
+        config, network = _read(folder)
         policy = cls(config, network, device)
         policy.name = folder.resolve().name
         return policy
+
+
+def _read(folder: Path) -> tuple[PolicyConfig, nn.Module]:
+    """Read a policy's folder; anew where a training has replaced the policy meanwhile."""
+    for tried in range(1, _TRIES + 1):
+        before = _times(folder)
+        config, checksum = read_config(folder)
+        try:
+            return config, _network(folder, config, checksum)
+        except DrivesimError:
+            # The weights are replaced first, and the configuration a moment later.
+            time.sleep(_REPLACED)
+            if tried == _TRIES or _times(folder) == before:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _times(folder: Path) -> list[int]:
+    """When the configuration and the weights were last replaced, nanoseconds."""
+    paths = [folder / name for name in (CONFIG, WEIGHTS)]
+    return [path.stat().st_mtime_ns for path in paths if path.exists()]
+
+
+def _network(folder: Path, config: PolicyConfig, checksum: str) -> nn.Module:
+    sizes = " and ".join(f"{camera.height} x {camera.width}" for camera in config.cameras)
+    what = f"a {config.backbone} for {sizes} frames{f' and {config.past} past ones' if config.past else ''}"
+    return load_network(folder, checksum, lambda: network_of(config), what)

@@ -37,6 +37,7 @@ from datasets.image_folder import read_image_folder
 from datasets.labelled_images import ImageSets, LabelledImages
 from drivesim.command import is_taken, run_command
 from drivesim.errors import DrivesimError, check_name, option_name
+from drivesim.folder_lock import only_writer
 
 _CIFAR10 = "cifar10"
 _CHUNK = 256
@@ -99,13 +100,14 @@ def main(args: Args) -> None:
     network = network.to(device).to(memory_format=torch.channels_last)
     args.out.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    config, weights = _train(args, network, sets, console)
-    network.load_state_dict(weights)
-    measured = sets.val if sets.test is None else sets.test
-    confusion = confusion_matrix(measured.labels, tell(network, measured.images), len(measured.classes))
-    config = replace(config, accuracy=accuracy(confusion), measured_on="val" if sets.test is None else "test")
-    write_backbone(args.out, config, network)
-    _write_metrics(args.out, config, confusion)
+    with only_writer(args.out):
+        config, weights = _train(args, network, sets, console)
+        network.load_state_dict(weights)
+        measured = sets.val if sets.test is None else sets.test
+        confusion = confusion_matrix(measured.labels, tell(network, measured.images), len(measured.classes))
+        config = replace(config, accuracy=accuracy(confusion), measured_on="val" if sets.test is None else "test")
+        write_backbone(args.out, config, network)
+        _write_metrics(args.out, config, confusion)
     minutes, seconds = divmod(time.perf_counter() - started, 60)
     console.print(
         f"Took {minutes:.0f} min {seconds:.0f} s. Accuracy {config.accuracy:.4f} on {len(measured)} pictures of "

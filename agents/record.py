@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from agents.carracing.record_command import record_env
 from agents.cluster import Job, drive_jobs, join
@@ -25,7 +26,7 @@ from agents.provenance import lap_info
 from agents.rollout import Course, Drive, drive, lap_columns
 from agents.traffic_options import with_traffic
 from datasets.departures import leading_to
-from datasets.recording import LapWriter, new_folder
+from datasets.recording import LapWriter, new_folder, recover
 from datasets.schema import MARK_BAD
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError, check_name
@@ -120,6 +121,9 @@ def main(args: Args) -> None:
     if ray is not None:
         join(ray)
     folder = new_folder(args.out, args.append)
+    console = Console()
+    for sentence in recover(folder):
+        console.print(f"[yellow]{escape(sentence)}[/yellow]", soft_wrap=True)
     course = Course(
         has_pedal=args.environment == "drive",
         noise=noise,
@@ -127,7 +131,6 @@ def main(args: Args) -> None:
         scenario={"vehicle": args.vehicle},
         device=loop_device(args.device),
     )
-    console = Console()
     worlds = source.all()
     jobs = [_job(args, worlds, first, course) for first in range(0, args.laps, args.envs)]
     steps = departed = marked = 0

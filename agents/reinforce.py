@@ -20,6 +20,7 @@ from agents.policy import Policy
 from agents.reinforcement.options import DRIVE, Args, check, check_fit, config_from_scratch, kept_options
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError
+from drivesim.folder_lock import only_writer
 from drivesim.vector_env import DriveVectorEnv, SteerVectorEnv
 from drivesim.vehicle import get_vehicle
 from drivesim.world import World, WorldSource
@@ -55,8 +56,9 @@ def main(args: Args) -> None:
     worlds = files or WorldSource(range(args.validation_tracks), "mixed", "validation").all()
     watch = Watch(args, start.config, worlds, console, kept)
     try:
-        go_on(learner, args.steps, watch)
-        watch.finish()
+        with only_writer(args.out):
+            go_on(learner, args.steps, watch)
+            watch.finish()
     except DivergedError as reason:
         raise DrivesimError(
             f"reinforce: {reason}. The best policy until then, of step {watch.best['steps']}, is kept in {args.out}. "

@@ -13,6 +13,7 @@ if nothing had happened. On several processes or machines:
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import asdict, replace
 from typing import Any
@@ -49,6 +50,7 @@ from datasets.views import Spread
 from drivesim.camera import CAMERAS, Camera, get_camera
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError
+from drivesim.folder_lock import only_writer
 from drivesim.scenario import TRAFFIC
 from drivesim.world import WorldSource
 
@@ -69,12 +71,13 @@ def main(args: Args) -> None:
         f"Learning from {material.in_words()}, {steps} recorded steps, "
         f"{steps / training.policy.config.control_hz / 60:.1f} minutes of driving"
     )
-    if args.resume:
-        console.print(f"Going on at {training.resume()}")
     started = time.perf_counter()
-    best = training.run(console)
-    if material.split is not None and rank() == 0:
-        keep_reference(args.out, Policy.load(args.out, args.device), material.split.learned)
+    with only_writer(args.out) if rank() == 0 else nullcontext():
+        if args.resume:
+            console.print(f"Going on at {training.resume()}")
+        best = training.run(console)
+        if material.split is not None and rank() == 0:
+            keep_reference(args.out, Policy.load(args.out, args.device), material.split.learned)
     leave_group()
     minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     console.print(

@@ -22,7 +22,7 @@ from datasets.lap_files import read_laps
 from drivesim.camera import get_camera
 from drivesim.command import run_command
 from drivesim.errors import DrivesimError, check_name
-from drivesim.whole_file import whole_folder
+from drivesim.whole_file import unfinished, whole_folder
 
 # Height and width of pictures that a format's programs expect, pixels.
 _USUAL_SIZES = {"tub": (120, 160), "udacity": (160, 320)}
@@ -78,6 +78,11 @@ def write_new(out: Path, to: DataFormat, drives: list[StoredDrive], console: Con
         DrivesimError: If it can't be written.
     """
     assert to.write is not None
+    if unfinished(out).exists():
+        console.print(
+            f"[yellow]{escape(str(out))}: what a conversion left that did not come to its end is removed[/yellow]",
+            soft_wrap=True,
+        )
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("writing", total=sum(map(len, drives)))
         try:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from datasets.formats.picture_files import MAX_BYTES, read_bytes
 from datasets.labelled_images import ImageSets, LabelledImages
-from datasets.picture_size import declared_size_of_any
+from datasets.picture_size import declared_size_of_any, has_whole_chunks
 from drivesim.errors import DrivesimError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
@@ -121,7 +121,7 @@ def _read_image(path: Path) -> NDArray[np.uint8] | None:
     try:
         data = read_bytes(path, MAX_BYTES)
         height, width = declared_size_of_any(data) or (0, 0)
-        if not 0 < height * width <= _MOST_PIXELS:
+        if not 0 < height * width <= _MOST_PIXELS or not has_whole_chunks(data):
             return None
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except (ValueError, cv2.error):

@@ -33,6 +33,22 @@ def declared_size_of_any(data: bytes) -> Size | None:
     return _of(data, (_png, _jpeg, _bmp, _webp, _pnm, _tiff))
 
 
+def has_whole_chunks(data: bytes) -> bool:
+    """Whether the parts of a PNG end where it ends; true of other data.
+
+    A decoder asks for the memory of a part before it reads it: four bytes can ask for four gigabytes.
+    """
+    if not data.startswith(PNG):
+        return True
+    at = len(PNG)
+    while at + 12 <= len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        at += 12 + length
+        if kind == b"IEND":
+            return at <= len(data)
+    return False
+
+
 def _of(data: bytes, readers: tuple[Callable[[bytes], Size | None], ...]) -> Size | None:
     for read in readers:
         try:

@@ -1,5 +1,6 @@
 """Command: what every command line of the project does around its own work."""
 
+import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,9 @@ import tyro
 from drivesim.errors import DrivesimError
 
 Args = TypeVar("Args")
+
+# What a disk says that is full, or may not be written to.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 def run_command(main: Callable[[Args], int | None], arguments: type[Args], description: str | None) -> None:
@@ -27,6 +31,16 @@ def run_command(main: Callable[[Args], int | None], arguments: type[Args], descr
         sys.exit(main(tyro.cli(arguments, description=description)) or 0)
     except DrivesimError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        place = error.filename2 or error.filename or "a file"
+        print(
+            f"error: {place} can't be written ({error.strerror}). What was written before is kept: make room, or "
+            "choose another place.",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -27,7 +27,7 @@ from drivesim.road_table import RoadTable, road_of_one
 from drivesim.scenario import Scenario, check_options
 from drivesim.simulation import CarState, EndReason, many, start_state, step
 from drivesim.traffic_table import Others, TrafficTable
-from drivesim.world import World
+from drivesim.world import World, check_world
 
 # What `render` shows: 48 m of ground from above, large enough to watch.
 RENDER_CAMERA = Camera(width=480, height=480, span=48.0, mount=(12.0, 0.0, 0.0))
@@ -91,7 +91,8 @@ class DriveEnv(gymnasium.Env):
         """
         options = check_options(options, "world")
         super().reset(seed=seed)
-        world = options.get("world") or self._source.draw(self.np_random)
+        given = options.get("world")
+        world = self._source.draw(self.np_random) if given is None else check_world("world", given)
         self._enter(world)
         s, lateral, heading_error = self.scenario.start_values(world.track.length, self.np_random, options)
         if world.traffic:

@@ -16,7 +16,7 @@ from drivesim.vehicle import VehicleParams
 PREVIEW = (0.0, 5.0, 10.0, 20.0, 40.0)
 
 # No speed in m/s, offset in metres or curvature in 1/m comes near it.
-_BOUND = 1000.0
+LARGEST = 1000.0
 
 
 def observation_space(cameras: tuple[Camera, ...], has_pedal: bool) -> spaces.Space[Any]:
@@ -26,12 +26,12 @@ def observation_space(cameras: tuple[Camera, ...], has_pedal: bool) -> spaces.Sp
     `Dict(camera=frame, speed=(1,) float32 m/s)`. Without a camera, (9,) float32: see `road_state`.
     """
     if not cameras:
-        return spaces.Box(-_BOUND, _BOUND, (4 + len(PREVIEW),), np.float32)
+        return spaces.Box(-LARGEST, LARGEST, (4 + len(PREVIEW),), np.float32)
     frames = [spaces.Box(0, 255, (camera.height, camera.width, 3), np.uint8) for camera in cameras]
     seen: spaces.Space[Any] = frames[0] if len(frames) == 1 else spaces.Tuple(frames)
     if not has_pedal:
         return seen
-    return spaces.Dict(camera=seen, speed=spaces.Box(0.0, _BOUND, (1,), np.float32))
+    return spaces.Dict(camera=seen, speed=spaces.Box(0.0, LARGEST, (1,), np.float32))
 
 
 def frames_in(observation: Any, has_pedal: bool) -> tuple[np.ndarray, ...]:

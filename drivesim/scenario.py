@@ -9,7 +9,8 @@ import numpy as np
 from drivesim.appearance import Appearance
 from drivesim.camera import Camera, get_camera
 from drivesim.dynamics import Dynamics, DynamicsRange
-from drivesim.errors import DrivesimError, check_name
+from drivesim.errors import DrivesimError, check_name, is_number
+from drivesim.observation import LARGEST
 from drivesim.simulation import Rules
 from drivesim.vehicle import VehicleParams, get_vehicle
 from drivesim.weather import Weather
@@ -20,6 +21,12 @@ STARTS = ("line", "random")
 # What `drivesim/Traffic-v0` is; each can be said otherwise.
 TRAFFIC_ID = "drivesim/Traffic-v0"
 TRAFFIC: dict[str, Any] = {"lane": "right", "traffic": 8, "obstacles": 6}
+
+# Metres along the road that a start may be, however many laps that are.
+_FARTHEST = 1e9
+
+# Threads that draw: more than cores that a machine has.
+MAX_THREADS = 1024
 
 _START_OPTIONS = ("s", "lateral", "heading_error", "speed")
 
@@ -83,7 +90,10 @@ class Scenario:
     def __post_init__(self) -> None:
         """Refuse unknown names."""
         check_name("start", self.start, STARTS)
-        check_name("render_mode", str(self.render_mode), ["None", "rgb_array", "human"])
+        if self.render_mode is not None:
+            check_name("render_mode", self.render_mode, ["rgb_array", "human"])
+        if self.threads is not None and not (is_number(self.threads) and 1 <= self.threads <= MAX_THREADS):
+            raise DrivesimError(f"threads: expected 1 to {MAX_THREADS}, or None, got {self.threads!r}.")
 
     @classmethod
     def from_arguments(cls, arguments: dict[str, Any]) -> "Scenario":
@@ -112,6 +122,8 @@ class Scenario:
             return ()
         if isinstance(self.camera, str | Camera):
             return (get_camera(self.camera),)
+        if not isinstance(self.camera, list | tuple):
+            raise DrivesimError(f"camera: expected a name, a Camera, several of these, or None, got {self.camera!r}.")
         if not self.camera:
             raise DrivesimError("camera: expected a camera, or several, got an empty list. Give None for no frames.")
         return tuple(get_camera(camera) for camera in self.camera)
@@ -152,11 +164,15 @@ class Scenario:
 
 def check_options(options: dict[str, Any] | None, *more: str) -> dict[str, Any]:
     """Return `reset`'s options, refusing unknown names and a start that is no place or speed."""
+    if options is not None and not isinstance(options, dict):
+        raise DrivesimError(f"reset: expected options as a dict, or None, got {options!r}.")
     options = dict(options or {})
     for name, value in options.items():
         check_name("reset option", name, [*_START_OPTIONS, *more])
-        if name in _START_OPTIONS and not (isinstance(value, int | float | np.number) and np.isfinite(value)):
+        if name in _START_OPTIONS and not (is_number(value) and np.isfinite(float(value))):
             raise DrivesimError(f"reset option {name}: expected a finite number, got {value!r}.")
+        if name in _START_OPTIONS and abs(value) > (most := _FARTHEST if name == "s" else LARGEST):
+            raise DrivesimError(f"reset option {name}: expected a number from {-most:g} to {most:g}, got {value!r}.")
     if options.get("speed", 0.0) < 0:
         raise DrivesimError(f"reset option speed: expected 0 m/s or more, got {options['speed']!r}.")
     return options

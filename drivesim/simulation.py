@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from drivesim.errors import DrivesimError
+from drivesim.errors import DrivesimError, is_number
 from drivesim.namespaces import Namespace
 from drivesim.road_table import Road
 from drivesim.vehicle import VehicleParams, VehicleState, step_vehicle
@@ -58,7 +58,17 @@ class Rules:
 
     def __post_init__(self) -> None:
         """Refuse rules that can't be played by, with all faults at once."""
-        faults = []
+        optional = ("cruise_speed", "time_limit")
+        values = {name: value for name, value in vars(self).items() if name not in ("vehicle", "laps")}
+        faults = [
+            f"{name}={value!r} (a number{', or None' if name in optional else ''})"
+            for name, value in values.items()
+            if not (is_number(value) or (value is None and name in optional))
+        ]
+        if not isinstance(self.vehicle, VehicleParams):
+            faults.append(f"vehicle={self.vehicle!r} (VehicleParams)")
+        if faults:
+            raise DrivesimError(f"environment: {'; '.join(faults)}.")
         top = self.vehicle.max_speed if self.cruise_speed is None else self.cruise_speed
         if not 1 <= self.control_hz <= 100:
             faults.append(f"control_hz={self.control_hz!r} (from 1 to 100)")
@@ -68,7 +78,7 @@ class Rules:
             )
         if self.cruise_speed is not None and not 0 < self.cruise_speed <= self.vehicle.max_speed:
             faults.append(f"cruise_speed={self.cruise_speed!r} (above 0, up to {self.vehicle.max_speed} m/s)")
-        if not (isinstance(self.laps, int) and self.laps >= 1):
+        if not (isinstance(self.laps, int) and not isinstance(self.laps, bool) and self.laps >= 1):
             faults.append(f"laps={self.laps!r} (an integer from 1)")
         if not 0 <= self.off_road_margin <= 20:
             faults.append(f"off_road_margin={self.off_road_margin!r} (from 0 to 20 metres)")

@@ -3,6 +3,7 @@
 One point a line, `x_m,y_m,w_tr_right_m,w_tr_left_m`, metres, the width to the right before the width to the left.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -51,9 +52,13 @@ def read_track(path: str | Path, reverse: bool = False) -> Track:
         DrivesimError: If the file holds no road that can be driven: one error names all that is wrong, line by line.
     """
     path = Path(path)
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError:  # a name that is too long
+        is_there = False
+    if not is_there:
         raise DrivesimError(
-            f"{path}: expected a centreline CSV, found {'a folder' if path.is_dir() else 'no file'} there. "
+            f"{path}: expected a centreline CSV, found {'a folder' if os.path.isdir(path) else 'no file'} there. "
             "Give the path of a CSV file."
         )
     if path.stat().st_size > MAX_BYTES:

@@ -31,7 +31,7 @@ from drivesim.road_table import RoadTable
 from drivesim.scenario import Scenario, check_options
 from drivesim.simulation import CarState, EndReason, cars_at, start_state, step, where_cars
 from drivesim.traffic_table import Others, TrafficTable
-from drivesim.world import World
+from drivesim.world import World, check_world
 
 _REASON_NAMES = np.array([None, *(reason.name.lower() for reason in list(EndReason)[1:])], object)
 
@@ -55,9 +55,9 @@ class DriveVectorEnv(VectorEnv):
     def __init__(
         self, num_envs: int = 1, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, **arguments: Any
     ) -> None:
-        if num_envs < 1:
-            raise DrivesimError(f"num_envs: expected 1 or more, got {num_envs}.")
-        if isinstance(autoreset_mode, str):
+        if not isinstance(num_envs, int | np.integer) or isinstance(num_envs, bool) or num_envs < 1:
+            raise DrivesimError(f"num_envs: expected 1 or more, got {num_envs!r}.")
+        if not isinstance(autoreset_mode, AutoresetMode):
             check_name("autoreset_mode", autoreset_mode, [mode.value for mode in AutoresetMode])
         self.num_envs = num_envs
         self.autoreset_mode = AutoresetMode(autoreset_mode)
@@ -270,8 +270,12 @@ class DriveVectorEnv(VectorEnv):
         """Start the episodes of the cars in `mask`."""
         cars = np.flatnonzero(mask)
         worlds = options.get("worlds")
-        if worlds is not None and len(worlds) != self.num_envs:
-            raise DrivesimError(f"reset option worlds: expected {self.num_envs}, one a car, got {len(worlds)}.")
+        if worlds is not None:
+            if not isinstance(worlds, list | tuple) or len(worlds) != self.num_envs:
+                got = len(worlds) if isinstance(worlds, list | tuple) else repr(worlds)
+                raise DrivesimError(f"reset option worlds: expected {self.num_envs}, one a car, got {got}.")
+            for world in worlds:
+                check_world("worlds", world)
         starts = np.zeros((3, len(cars)))
         for i, car in enumerate(cars.tolist()):
             world = worlds[car] if worlds is not None else self._source.draw(self._rngs[car])
@@ -375,8 +379,9 @@ def seeds_of(seed: int | list[int | None] | None, count: int) -> list[int | None
         return [None] * count
     if isinstance(seed, int | np.integer):
         return [int(seed) + car for car in range(count)]
-    if len(seed) != count:
-        raise DrivesimError(f"seed: expected one number or {count} of them, got {len(seed)}.")
+    if not isinstance(seed, list | tuple) or len(seed) != count:
+        got = len(seed) if isinstance(seed, list | tuple) else repr(seed)
+        raise DrivesimError(f"seed: expected one number or {count} of them, got {got}.")
     return list(seed)
 
 

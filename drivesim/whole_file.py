@@ -7,6 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def unfinished(path: Path) -> Path:
+    """Return where a file or folder is until it is whole; what is there was left by a process that ended before."""
+    return path.with_name(f".{path.name}.part")
+
+
 @contextmanager
 def whole_file(path: Path, durable: bool = False) -> Iterator[Path]:
     """Yield the name to write to; the file takes its place afterwards, or, if anything is raised, vanishes.
@@ -17,7 +22,7 @@ def whole_file(path: Path, durable: bool = False) -> Iterator[Path]:
         path: The file's place.
         durable: Whether to wait until it is on the disk, where a loss of power leaves it.
     """
-    aside = path.with_name(f".{path.name}.part")
+    aside = unfinished(path)
     try:
         yield aside
         if durable:
@@ -47,7 +52,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Args:
         path: The folder's place, where nothing is.
     """
-    aside = path.with_name(f".{path.name}.part")
+    aside = unfinished(path)
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:

@@ -59,6 +59,13 @@ class World:
         return self._textures[renderer.camera]
 
 
+def check_world(option: str, world: object) -> World:
+    """Return what an option of `reset` gives as a world, or refuse what is none."""
+    if not isinstance(world, World):
+        raise DrivesimError(f"reset option {option}: expected a World, got {world!r}.")
+    return world
+
+
 class WorldSource:
     """Draws the worlds that episodes take place in.
 
@@ -98,9 +105,9 @@ class WorldSource:
     ) -> None:
         check_name("difficulty", difficulty, [*DIFFICULTIES, "mixed"])
         check_name("split", split, SPLITS)
-        if isinstance(appearance, str):
+        if not isinstance(appearance, Appearance):
             check_name("appearance", appearance, ["random", *PRESETS])
-        if isinstance(weather, str):
+        if not isinstance(weather, Weather):
             check_name("weather", weather, ["random", *WEATHERS])
         check_name("randomize", randomize, RANDOMIZE)
         check_name("palette", palette, PALETTES)
@@ -191,7 +198,12 @@ class WorldSource:
 def _as_list(track: TrackChoice | Iterable[TrackChoice]) -> list[TrackChoice]:
     if isinstance(track, int | np.integer | str | Path | Track):
         return [track]
-    return list(track)
+    try:
+        return list(track)
+    except TypeError as error:
+        raise DrivesimError(
+            f"track: expected a seed, a track file, a Track, or a list of these, got {track!r}."
+        ) from error
 
 
 def _resolve(choice: TrackChoice) -> int | Track:

@@ -12,21 +12,11 @@ from pathlib import Path
 import pytest
 import tyro
 
+from benchmarks.fuzzing.command_lines import find_commands
+
 ROOT = Path(__file__).resolve().parents[1]
 _COMMAND_LINE = re.compile(r"python (-m (drivesim|agents|datasets|benchmarks)\.\w+|play\.py)[^`]*")
 GUARD = "if __name__ == '__main__':\n    run_command(main, Args, __doc__)"
-
-
-def find_commands():
-    """Return the dotted names of the modules that are commands."""
-    paths = [
-        path
-        for layer in ("drivesim", "agents", "datasets", "benchmarks")
-        for path in sorted((ROOT / layer).rglob("*.py"))
-    ]
-    named = {path.relative_to(ROOT).as_posix().removesuffix(".py").replace("/", "."): path for path in paths}
-    named["play"] = ROOT / "play.py"
-    return {name: path for name, path in named.items() if "run_command(main, Args" in path.read_text(encoding="utf-8")}
 
 
 COMMANDS = find_commands()

@@ -36,7 +36,7 @@ class OnnxDriver(FrameDriver):
         if threads is not None and threads < 1:
             raise DrivesimError(f"threads: expected 1 or more, got {threads}.")
         self._session = _session(path, threads)
-        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        text = _metadata(self._session, path)
         self.config, self.exported = read_metadata(text, path)
         self.name = path.stem
         self._check_shapes(path)
@@ -88,6 +88,13 @@ def _session(path: Path, threads: int | None) -> Any:
     except Exception as error:  # onnxruntime's errors have no class of their own.
         reason = (str(error).splitlines() or ["empty"])[0][:160]
         raise DrivesimError(f"policy: {path} can't be read as ONNX ({reason}). Export or copy it anew.") from error
+
+
+def _metadata(session: Any, path: Path) -> str | None:
+    try:
+        return session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError as error:
+        raise DrivesimError(f"policy: the metadata of {path} are no text ({error}). Export it anew.") from error
 
 
 def _in_words(ends: dict[str, tuple[str, list[int]]]) -> str:

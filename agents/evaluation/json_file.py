@@ -11,6 +11,7 @@ import drivesim
 from agents.evaluation.evaluation import Evaluation
 from agents.provenance import commit, neutral
 from agents.stress.robustness import Robustness
+from drivesim.whole_file import whole_file
 
 
 def write_json(
@@ -33,7 +34,9 @@ def write_json(
 def write_plain(path: Path, values: Mapping[str, Any]) -> None:
     """Write values behind the version and commit of the program that measured them."""
     head = {"drivesim_version": drivesim.__version__, "commit": commit()}
-    path.write_text(json.dumps(plain({**head, **values}), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(plain({**head, **values}), indent=1, allow_nan=False) + "\n"
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 from agents.evaluation.evaluation import Evaluation
 from agents.evaluation.requirement import Outcome
+from drivesim.whole_file import whole_file
 
 
 def write_junit(path: Path, evaluations: Sequence[Evaluation], outcomes: Sequence[Outcome]) -> None:
@@ -23,7 +24,8 @@ def write_junit(path: Path, evaluations: Sequence[Evaluation], outcomes: Sequenc
         required = [(_case_name(outcome), 0.0, "" if outcome.is_met else str(outcome)) for outcome in outcomes]
         _add_suite(root, "requirements", required)
     ElementTree.indent(root)
-    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    with whole_file(path) as part:
+        ElementTree.ElementTree(root).write(part, encoding="utf-8", xml_declaration=True)
 
 
 def _case_name(outcome: Outcome) -> str:

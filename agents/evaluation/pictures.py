@@ -15,6 +15,7 @@ from agents.evaluation.footage import draw_steering, seen_again, write_film
 from agents.rollout import Course, Drive
 from drivesim.env import RENDER_CAMERA
 from drivesim.errors import DrivesimError
+from drivesim.whole_file import whole_file
 
 # The colour scale of the distance to the centreline ends here, metres.
 _WORST_SHOWN = 0.5
@@ -55,7 +56,8 @@ def draw_drives(evaluation: Evaluation, path: Path) -> None:
         f"{summary['cross_track_error_mean']:.2f} m",
         fontsize=10,
     )
-    figure.savefig(path, dpi=110, format="png")
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=110, format="png")
 
 
 def check_video_name(path: Path) -> None:

@@ -32,10 +32,20 @@ class Checkpoint:
     values: dict[str, Any]
 
     def write(self, folder: Path) -> None:
-        """Write it into a folder; the one before stays until this one is whole and on the disk."""
+        """Write it into a folder; the one before stays until this one is whole and on the disk.
+
+        Raises:
+            DrivesimError: If it can't be written.
+        """
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.tensors.items()}
-        with whole_file(folder / NAME, durable=True) as part:
-            save_file(tensors, part, metadata={"values": json.dumps(self.values)})
+        try:
+            with whole_file(folder / NAME, durable=True) as part:
+                save_file(tensors, part, metadata={"values": json.dumps(self.values)})
+        except (SafetensorError, OSError) as error:
+            raise DrivesimError(
+                f"{folder / NAME} can't be written ({error}). The checkpoint before it is kept: make room, and go on "
+                "with --resume."
+            ) from error
 
     @classmethod
     def read(cls, folder: Path) -> "Checkpoint":

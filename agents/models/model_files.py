@@ -37,14 +37,26 @@ def write_model(folder: Path, values: dict[str, Any], network: nn.Module, card: 
         values: Of the configuration, plain JSON; the checksum comes to them.
         network: Whose weights.
         card: What README.md says.
+
+    Raises:
+        DrivesimError: If it can't be written; what was there before stays.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    with whole_file(folder / CONFIG) as config, whole_file(folder / WEIGHTS) as part:
-        save_file(weights, part)
-        first = {"format_version": values["format_version"], "weights_sha256": checksum_of(part)}
-        config.write_text(json.dumps(first | values, indent=2) + "\n", encoding="utf-8")
-        (folder / _CARD).write_text(card, encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (
+            whole_file(folder / CONFIG) as config,
+            whole_file(folder / WEIGHTS) as part,
+            whole_file(folder / _CARD) as about,
+        ):
+            save_file(weights, part)
+            first = {"format_version": values["format_version"], "weights_sha256": checksum_of(part)}
+            config.write_text(json.dumps(first | values, indent=2) + "\n", encoding="utf-8")
+            about.write_text(card, encoding="utf-8")
+    except (SafetensorError, OSError) as error:
+        raise DrivesimError(
+            f"{folder} can't be written ({error}). What was there before is kept: make room, or choose another place."
+        ) from error
 
 
 def missing_files(folder: Path) -> str:

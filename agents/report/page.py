@@ -20,6 +20,7 @@ from agents.provenance import commit
 from agents.report.drawings import ERROR_STEPS, autonomy_chart, error_chart, track_map
 from agents.report.videos import Film
 from drivesim.errors import DrivesimError
+from drivesim.whole_file import whole_file
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -75,7 +76,9 @@ def write_report(
     Raises:
         DrivesimError: If there is no evaluation, or they are not of the same tracks.
     """
-    path.write_text(render_report(evaluations, command, options or {}, films, stress), encoding="utf-8")
+    page = render_report(evaluations, command, options or {}, films, stress)
+    with whole_file(path) as part:
+        part.write_text(page, encoding="utf-8")
 
 
 def render_report(

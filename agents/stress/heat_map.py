@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from agents.evaluation.metric_table import METRICS, Metric
 from agents.stress.robustness import Robustness
 from agents.stress.stresses import Stress
+from drivesim.whole_file import whole_file
 
 
 def draw_heat_map(robustness: Robustness, metrics: list[str], path: Path) -> None:
@@ -49,7 +50,8 @@ def draw_heat_map(robustness: Robustness, metrics: list[str], path: Path) -> Non
     figure.suptitle(
         f"{robustness.name}: {robustness.tracks} unseen tracks a cell, {robustness.seconds:g} s on each", fontsize=10
     )
-    figure.savefig(path, dpi=100, format="png")
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=100, format="png")
 
 
 def _full_scale(metric: Metric, worse: np.ndarray) -> float:

@@ -46,7 +46,11 @@ def file_of(folder: Path, template: object, **values: Any) -> Path:
 
     name = _FIELD.sub(fill, template)
     path = folder / name
-    if "\0" in name or not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        stays = "\0" not in name and path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError) as error:  # a name that is too long, a link to itself
+        raise ValueError("a path of the data set leads nowhere") from error
+    if not stays:
         raise ValueError("a path of the data set leads out of its folder")
     return path
 

@@ -50,6 +50,8 @@ def read_minari(folder: Path, strict: bool = False) -> Reading:
     layout = _layout(folder)
     drives: list[StoredDrive] = []
     try:
+        if not (folder / _MAIN).is_file():  # a pipe would never end
+            raise OSError("there is no plain file of that name")
         with h5py.File(folder / _MAIN, "r") as file:
             numbered = {int(match[1]): name for name in file if (match := _EPISODE.fullmatch(name))}
             for number in sorted(numbered):

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datasets.picture_size import PNG, declared_size
+from datasets.picture_size import PNG, declared_size, has_whole_chunks
 from drivesim.camera import MAX_PIXELS
 from drivesim.errors import DrivesimError
 
@@ -59,7 +59,7 @@ def decode_picture(data: bytes) -> np.ndarray:
     if min(size) < 1 or max(size) > MAX_PIXELS:
         raise ValueError(f"the picture declares more than {MAX_PIXELS} pixels a side, or none")
     # Decoders fill the missing end of a picture with grey.
-    if (b"IEND" if data.startswith(PNG) else b"\xff\xd9") not in data[-4096:]:
+    if not has_whole_chunks(data) or (not data.startswith(PNG) and b"\xff\xd9" not in data[-4096:]):
         raise ValueError("the picture is cut off")
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -97,7 +97,11 @@ def place_of(folder: Path, name: object) -> Path:
     if name in (".", "..") or any(sign in name for sign in ("/", "\\", "\0", ":")):
         raise ValueError("its picture's name leads out of the folder")
     path = folder / name
-    if path.is_symlink() and path.resolve().parent != folder.resolve():
+    try:
+        leads_out = path.is_symlink() and path.resolve().parent != folder.resolve()
+    except (OSError, RuntimeError) as error:  # a name that is too long, a link to itself
+        raise ValueError("its picture's name leads nowhere") from error
+    if leads_out:
         raise ValueError("its picture is a link out of the folder")
     return path
 

@@ -8,28 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from agents import evaluate, record, train
+from datasets import convert
 from datasets.lap_files import read_lap, read_laps
 from datasets.recording import LapWriter, recover
 from drivesim.errors import DrivesimError
 from tests.datasets.laps import assert_steps, drive, make_info, rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 256 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(["mount", *options], capture_output=True, text=True, timeout=10, check=False)
-    except OSError as error:
-        pytest.skip(f"no small file system can be mounted here: {error}")
-    if mounted.returncode:
-        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True, timeout=10)
 
 
 def room_on(folder):
@@ -94,6 +80,51 @@ def test_a_disk_without_any_room_is_said_when_a_lap_is_begun_or_first_written(sm
     (small_disk / "ballast").write_bytes(bytes(room_on(small_disk)))
     with pytest.raises(DrivesimError, match="No space left"), LapWriter(small_disk, make_info()) as writer:
         writer.extend(drive(10))
+
+
+@pytest.fixture(scope="module")
+def laps(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("laps") / "laps"
+    record.main(record.Args(out=folder, laps=2, seconds=3.0))
+    return folder
+
+
+def commands(laps, out):
+    """Command lines that write, by what they write to."""
+    small = ("--epochs", 1, "--samples", 128, "--looks", 1, "--validation-tracks", 1, "--validation-seconds", 1)
+    return {
+        "laps": (record, "--laps", 30, "--seconds", 30, "--out", out / "laps"),
+        "policy": (train, "--data", laps, "--out", out / "policy", *small),
+        "tub": (convert, laps, "--to", "tub", "--out", out / "tub", "--size", 400, 600),
+        "old.json": (evaluate, "--policy", "straight", "--tracks", 1, "--json", out / "old.json"),
+    }
+
+
+@pytest.mark.parametrize("name", ["laps", "policy", "tub", "old.json"])
+def test_a_command_on_a_full_disk_says_so_in_a_sentence_and_leaves_nothing_half_written(small_disk, laps, run, name):
+    module, *words = commands(laps, small_disk)[name]
+    (small_disk / "old.json").write_text('{"old": 1}')
+    (small_disk / "ballast").write_bytes(bytes(max(0, room_on(small_disk) - (0 if name == "old.json" else 65536))))
+    code, _, error = run(module, *words)
+    assert code == 2
+    assert "No space left" in error or "os error 28" in error.lower() or "code: 28" in error
+    assert error.startswith("error: ") and "Traceback" not in error
+    assert (small_disk / "old.json").read_text() == '{"old": 1}'
+    if name == "laps":
+        assert all(path.suffix in (".parquet", ".arrows") for path in (small_disk / name).iterdir())
+    else:
+        assert name == "old.json" or not [p for p in small_disk.rglob("*") if p.is_file() and name in p.parts]
+
+
+@pytest.mark.parametrize("name", ["laps", "policy", "tub", "there.json"])
+def test_a_command_that_may_not_write_somewhere_says_so_in_a_sentence(read_only, laps, run, name):
+    lines = commands(laps, read_only)
+    lines["there.json"] = (evaluate, "--policy", "straight", "--tracks", 1, "--json", read_only / "there.json")
+    module, *words = lines[name]
+    code, _, error = run(module, *words)
+    assert code == 2
+    assert error.startswith("error: ") and "Read-only file system" in error
+    assert (read_only / "there.json").read_text() == "{}\n"
 
 
 LIMITED = """

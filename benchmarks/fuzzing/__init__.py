@@ -1,0 +1,1 @@
+"""Fuzzing: random damage, what it is done to, and the hunt for what then goes wrong."""
