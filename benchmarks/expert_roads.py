@@ -69,7 +69,7 @@ def _weathers(tracks: int) -> list[World]:
 
 def _crowded(tracks: int, course: Course) -> list[World]:
     rules = Scenario(vehicle=course.vehicle).rules(course.has_pedal)
-    return WorldSource(range(tracks), "mixed", "test", randomize="all", rules=rules, **TRAFFIC).all()  # type: ignore[arg-type]
+    return WorldSource(range(tracks), "mixed", "test", randomize="all", rules=rules, **TRAFFIC).all()
 
 
 def _count(worlds: Sequence[World], course: Course) -> dict[str, Any]:

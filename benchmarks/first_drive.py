@@ -9,6 +9,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -67,7 +68,7 @@ def main(args: Args) -> None:
         peer.reset(seed=0)
         peer_seconds = _seconds_of(peer, args.frames // 2)
         started = time.perf_counter()
-        options = {
+        options: dict[str, Any] = {
             "epochs": args.epochs,
             "samples": args.samples,
             "seed": args.seed,

@@ -200,14 +200,15 @@ def _laps(cell: Cell, folder: Path) -> list[Lap]:
     """Record a cell's laps, or read those that another cell has recorded."""
     count, seconds = AMOUNTS[cell.amount]
     noisy = f"-{cell.noise:g}" if cell.noise else ""
-    look = {"randomize": "looks", "palette": "train"} if cell.group == "palettes" else {}
-    palette = "-train-palette" if look else ""
+    is_palette = cell.group == "palettes"
+    palette = "-train-palette" if is_palette else ""
     path = folder / f"{cell.driver}{noisy}{palette}-{cell.amount.replace(' ', '')}-{cell.seed}"
     if not path.exists():
         part = path.with_name(f".{path.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         args = record.Args(part, cell.driver, count, seconds, noise=cell.noise, seed=cell.seed)
-        record.main(replace(args, first_seed=100 * cell.seed, **look))
+        look = replace(args, randomize="looks", palette="train") if is_palette else args
+        record.main(replace(look, first_seed=100 * cell.seed))
         part.rename(path)
     return read_laps([path])[0]
 

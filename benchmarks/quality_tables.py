@@ -79,7 +79,9 @@ def draw_curve(results: Sequence[dict[str, Any]], path: Path) -> None:
     axis.set_xscale("log")
     axis.set_xticks([*SECONDS.values()], [*SECONDS])
     axis.minorticks_off()
-    axis.set_ylim(0, 1.02)
+    # From the tenth below the worst on.
+    bottom = max(np.floor(10 * axis.dataLim.y0 - 0.2) / 10, 0.0)
+    axis.set_ylim(bottom, 1.0 + 0.02 * (1.0 - bottom))
     axis.set_xlabel("driven by the human-like driver, on roads of their own")
     axis.set_ylabel(f"on {results[0]['size']['tracks']} unseen roads")
     axis.grid(alpha=0.3)

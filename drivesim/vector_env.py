@@ -351,7 +351,8 @@ class DriveVectorEnv(VectorEnv):
             return np.column_stack(road_state(self._state, self._roads.road, NUMPY)).astype(np.float32)
         poses = self.poses
         if self._senses.any():
-            poses = np.column_stack(seen_from(self._state.vehicle, self._state.time, *self._senses.T, NUMPY))
+            delay, vibration = self._senses.T
+            poses = np.column_stack(seen_from(self._state.vehicle, self._state.time, delay, vibration, NUMPY))
         frames = []
         for number, (renderer, textures) in enumerate(zip(self._renderers, self._textures, strict=True)):
             if mask.all():

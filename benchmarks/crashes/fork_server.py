@@ -61,7 +61,7 @@ def run_line(name: str, *arguments: str) -> None:
             print("learned", time.monotonic(), self._epoch, self._step + 1, flush=True)
             return loss
 
-        training.Training._learn = told  # type: ignore[assignment, method-assign]
+        training.Training._learn = told  # type: ignore[method-assign]
     command = COMMANDS[name]
     run_command(command.main, command.Args, command.__doc__)
 

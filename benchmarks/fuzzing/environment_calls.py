@@ -53,9 +53,15 @@ class EnvironmentCalls:
         self._tracks = [generate_track(seed, difficulty) for seed, difficulty in ((0, "easy"), (1, "hard"))]
         self._worlds = [World(track, Appearance.preset("plain")) for track in self._tracks]
         self._names = [name for name in Scenario.__dataclass_fields__ if name != "track"]
+        kinds: tuple[tuple[Any, dict[str, Any]], ...] = (
+            (DriveEnv, {}),
+            (SteerEnv, {}),
+            (DriveVectorEnv, {"num_envs": 3}),
+            (SteerVectorEnv, {}),
+        )
         self._usual = {
             (kind, camera): kind(track=self._tracks, appearance="plain", camera=camera, **more)
-            for kind, more in ((DriveEnv, {}), (SteerEnv, {}), (DriveVectorEnv, {"num_envs": 3}), (SteerVectorEnv, {}))
+            for kind, more in kinds
             for camera in (None, _SMALL)
         }
 

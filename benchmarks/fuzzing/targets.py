@@ -127,7 +127,7 @@ def policies(folder: Path) -> Case:
             values = json.loads(data)
         except (ValueError, RecursionError):  # spoilt before
             return mutated_bytes(data, rng)
-        for _ in range(int(rng.integers(1, 3))):
+        for _round in range(int(rng.integers(1, 3))):
             values = mutated_json(values, rng)
         return json.dumps(values).encode()
 

@@ -308,7 +308,8 @@ class DriveTorchEnv(VectorEnv):
             return torch.stack(road_state(self._state, self._roads.road, TORCH), dim=1).float()
         poses = self.poses
         if self._is_seen_elsewhere:
-            poses = torch.stack(seen_from(self._state.vehicle, self._state.time, *self._senses, TORCH), dim=1)
+            delay, vibration = self._senses
+            poses = torch.stack(seen_from(self._state.vehicle, self._state.time, delay, vibration, TORCH), dim=1)
         frames: list[Any] = []
         for number, (renderer, grounds) in enumerate(zip(self._renderers, self._grounds, strict=True)):
             if cars is None:
