@@ -99,6 +99,7 @@ def test_the_front_camera_is_learned_from_too(tmp_path, run, laps):
     assert Policy.load(out, "cpu").camera == CAMERAS["front"]
 
 
+@pytest.mark.slow
 def test_past_frames_and_several_cameras_are_learned_from_and_driven_with(tmp_path, run, laps, monkeypatch):
     out, picture = tmp_path / "policy", tmp_path / "batch.png"
     options = (*TINY, "--camera", "topdown", "front", "--past", 2, "--stride", 3, "--speed", "--augment", 0.5)

@@ -1,7 +1,9 @@
 """Fuzzing: a little of every target; and whoever does what no reader may is found."""
 
 import os
+import resource
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,7 +40,10 @@ def read(path):
     if kind == b"l":
         path.write_bytes(b"lost")
     if kind == b"m":
-        np.ones(400 * 2**20, np.uint8)
+        # Beyond what the process has once had.
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+        peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        np.ones(400 * 2**20 + max(peak - resident, 0), np.uint8)
     if kind == b"d":
         raise DrivesimError("this file is no file that can be read")
 

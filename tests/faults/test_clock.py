@@ -3,6 +3,8 @@
 import itertools
 import time
 
+import pytest
+
 from agents import evaluate, record, train
 from datasets.lap_files import read_laps
 from datasets.recording import LapWriter, recover
@@ -29,6 +31,7 @@ def test_a_lap_is_recorded_and_recovered_as_ever(tmp_path, monkeypatch):
     assert (tmp_path / "lap-000001.parquet").read_bytes() == data
 
 
+@pytest.mark.slow
 def test_commands_do_what_they_do_with_a_clock_that_runs(tmp_path, monkeypatch, run):
     small = ("--epochs", 1, "--samples", 128, "--looks", 1, "--validation-tracks", 1, "--validation-seconds", 1)
     for name in ("runs", "jumps"):

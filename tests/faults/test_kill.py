@@ -14,6 +14,7 @@ from datasets.recording import LapWriter
 NAMES = ["recording", "training", "converting", "evaluating"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are not forked on Windows")
 def test_what_is_killed_loses_no_more_than_it_may(tmp_path):
     killed = faults.kill_in_turns(tmp_path, 8, 1)

@@ -49,6 +49,7 @@ def laps(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_losses_of_one_and_end_with_a_policy_that_drives_alike(tmp_path, laps):
     for processes in (1, 2):
         done = start(laps, tmp_path / str(processes), processes)
