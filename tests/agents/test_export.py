@@ -58,6 +58,7 @@ def test_an_onnx_file_computes_what_the_policy_does_for_any_number_of_frames(tmp
 
 
 @pytest.mark.parametrize("to", ["onnx", "onnx-int8", "torch-export"])
+@pytest.mark.slow
 def test_past_frames_and_a_second_camera_are_exported_too(tmp_path, run, to):
     policy = make_policy(cameras=(CAMERA, WIDE), past=1, stride=2, **BOTH)
     policy.save(tmp_path / "mine")

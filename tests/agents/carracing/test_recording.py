@@ -53,6 +53,7 @@ def test_a_row_s_frame_is_what_was_seen_before_its_action(tmp_path, short):
     np.testing.assert_array_equal(stored, frame)
 
 
+@pytest.mark.slow
 def test_episodes_are_recorded_trained_on_and_driven(tmp_path, run, short, monkeypatch):
     episodes, policy = tmp_path / "episodes", tmp_path / "policy"
     options = ("--env", "CarRacing-v3", "--laps", 6, "--processes", 1, "--out", episodes)

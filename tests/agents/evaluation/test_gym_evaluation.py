@@ -168,6 +168,7 @@ def test_an_interruption_keeps_the_episodes_that_have_ended():
         evaluate_in_gym(StraightPlayer(Corridor()), impatient, range(1, 9))
 
 
+@pytest.mark.slow
 def test_several_processes_return_what_one_does():
     pytest.importorskip("Box2D")
     both = evaluate_in_processes("expert", "CarRacing-v3", range(1000, 1002), 2)

@@ -64,6 +64,7 @@ def test_two_processes_have_the_losses_of_one_and_end_with_a_policy_that_drives_
     np.testing.assert_allclose(two, one, atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path, laps):
     done = start(laps, tmp_path / "policy", 2, "--batch-size", 33)
     assert done.returncode != 0
