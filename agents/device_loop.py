@@ -12,18 +12,17 @@ import torch
 from torch import Tensor
 
 from agents.driver import DeviceDriver, Driver, DriverWithMemory
-from agents.rollout import Course, Log, env_arguments, next_noise, noise_share
+from agents.rollout import Course, Log, env_arguments, next_noise, noise_share, state_columns
 from drivesim.device.memory import told_when_full
 from drivesim.device.namespace import TORCH
 from drivesim.device.torch_env import DriveTorchEnv, SteerTorchEnv
 from drivesim.errors import DrivesimError
-from drivesim.simulation import EndReason, start_state, wheel_clearance
+from drivesim.simulation import start_state, wheel_clearance
+from drivesim.vector_env import REASON_NAMES
 from drivesim.world import World
 
 # Steps that are noted on the device before they come to the host.
 _STEPS = 256
-
-_NAMES = np.array([None, *(reason.name.lower() for reason in list(EndReason)[1:])], object)
 
 
 def make_env(cars: int, course: Course) -> DriveTorchEnv:
@@ -65,7 +64,7 @@ def drive_all(
             if course.noise:
                 share = noise_share(env.state.vehicle.speed, env.rules.vehicle, TORCH)
                 applied[:, 0] += torch.from_numpy(noise).to(env.device) * share
-            before = _row(env)
+            before = state_columns(env, TORCH)
             observation, _, terminated, truncated, info = env.step(applied)
             off_road = info["clearance"] < 0
             away = off_road & course.put_back_off_road
@@ -99,19 +98,6 @@ def _start_elsewhere(env: DriveTorchEnv, course: Course) -> Any:
     side = 1.0 - 2.0 * (torch.arange(env.num_envs, device=env.device) % 2).double()
     lateral, turn = side * course.start_aside * room, side * course.start_turn
     return env.move(start_state(env.road, state.s, lateral, turn, speed, TORCH))
-
-
-def _row(env: DriveTorchEnv) -> dict[str, Tensor]:
-    """The lap's columns that tell the state in which a step begins."""
-    state = env.state
-    return {
-        "time": state.time,
-        **{name: getattr(state.vehicle, name) for name in state.vehicle._fields},
-        "s": state.s,
-        "lateral_error": state.lateral,
-        "heading_error": state.heading_error,
-        "clearance": wheel_clearance(state, env.road, env.rules.vehicle, TORCH),
-    }
 
 
 class _Notes:
@@ -159,5 +145,5 @@ class _Notes:
             self._log.put_back.append(put_back.astype(bool))
             self._log.departed.append(departed.astype(bool))
             self._log.lengths[self._driving] += 1
-            self._log.reasons[reasons != 0] = _NAMES[reasons[reasons != 0]]
+            self._log.reasons[reasons != 0] = REASON_NAMES[reasons[reasons != 0]]
             self._driving &= reasons == 0

@@ -381,17 +381,22 @@ def env_arguments(course: Course) -> dict[str, Any]:
 
 
 def _row(env: DriveVectorEnv) -> dict[str, np.ndarray]:
-    """The lap's columns that tell the state in which a step begins."""
-    state, others = env.state, env.others
+    """The columns that tell the state in which a step begins, where the traffic is too."""
+    others = env.others
     traffic = {} if others is None else {OTHERS: others.s, "others_speed": others.speed}
+    return {**traffic, **state_columns(env, NUMPY)}
+
+
+def state_columns(env: Any, xp: Namespace) -> dict[str, Any]:
+    """Return the lap's columns that tell the state in which a step begins: (N,) of each car, arrays or tensors."""
+    state = env.state
     return {
-        **traffic,
         "time": state.time,
         **{name: getattr(state.vehicle, name) for name in state.vehicle._fields},
         "s": state.s,
         "lateral_error": state.lateral,
         "heading_error": state.heading_error,
-        "clearance": wheel_clearance(state, env.road, env.rules.vehicle, NUMPY),
+        "clearance": wheel_clearance(state, env.road, env.rules.vehicle, xp),
     }
 
 

@@ -1,6 +1,7 @@
 """Vector env: many cars in one process as a Gymnasium vector environment."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium
@@ -33,7 +34,8 @@ from drivesim.simulation import CarState, EndReason, cars_at, start_state, step,
 from drivesim.traffic_table import Others, TrafficTable
 from drivesim.world import World, check_world
 
-_REASON_NAMES = np.array([None, *(reason.name.lower() for reason in list(EndReason)[1:])], object)
+# By an `EndReason`'s number.
+REASON_NAMES = np.array([None, *(reason.name.lower() for reason in list(EndReason)[1:])], object)
 
 
 class DriveVectorEnv(VectorEnv):
@@ -55,12 +57,7 @@ class DriveVectorEnv(VectorEnv):
     def __init__(
         self, num_envs: int = 1, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, **arguments: Any
     ) -> None:
-        if not isinstance(num_envs, int | np.integer) or isinstance(num_envs, bool) or num_envs < 1:
-            raise DrivesimError(f"num_envs: expected 1 or more, got {num_envs!r}.")
-        if not isinstance(autoreset_mode, AutoresetMode):
-            check_name("autoreset_mode", autoreset_mode, [mode.value for mode in AutoresetMode])
-        self.num_envs = num_envs
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.num_envs, self.autoreset_mode = check_cars(num_envs, autoreset_mode)
         self.scenario = Scenario.from_arguments(arguments)
         self.rules = self.scenario.rules(self.has_pedal)
         self.metadata = {
@@ -151,7 +148,7 @@ class DriveVectorEnv(VectorEnv):
         ended = reasons != EndReason.NONE
         truncated = reasons == EndReason.TIME_LIMIT
         if ended.any():
-            info["end_reason"], info["_end_reason"] = _REASON_NAMES[reasons], ended
+            info["end_reason"], info["_end_reason"] = REASON_NAMES[reasons], ended
             if self.autoreset_mode == AutoresetMode.SAME_STEP:
                 info = self._restart(ended, info)
         return self._observation, rewards, ended & ~truncated, truncated, info
@@ -269,13 +266,7 @@ class DriveVectorEnv(VectorEnv):
     def _start(self, mask: np.ndarray, options: dict[str, Any]) -> None:
         """Start the episodes of the cars in `mask`."""
         cars = np.flatnonzero(mask)
-        worlds = options.get("worlds")
-        if worlds is not None:
-            if not isinstance(worlds, list | tuple) or len(worlds) != self.num_envs:
-                got = len(worlds) if isinstance(worlds, list | tuple) else repr(worlds)
-                raise DrivesimError(f"reset option worlds: expected {self.num_envs}, one a car, got {got}.")
-            for world in worlds:
-                check_world("worlds", world)
+        worlds = worlds_in(options, self.num_envs)
         starts = np.zeros((3, len(cars)))
         for i, car in enumerate(cars.tolist()):
             world = worlds[car] if worlds is not None else self._source.draw(self._rngs[car])
@@ -372,6 +363,26 @@ class SteerVectorEnv(DriveVectorEnv):
     """Many cars with steering alone, a cruise controller holds their speed: `drivesim/Steer-v0`."""
 
     has_pedal = False
+
+
+def check_cars(num_envs: Any, autoreset_mode: Any) -> tuple[int, AutoresetMode]:
+    """Return a vector environment's number of cars and when they start anew, or refuse what is none."""
+    if not isinstance(num_envs, int | np.integer) or isinstance(num_envs, bool) or num_envs < 1:
+        raise DrivesimError(f"num_envs: expected 1 or more, got {num_envs!r}.")
+    if not isinstance(autoreset_mode, AutoresetMode):
+        check_name("autoreset_mode", autoreset_mode, [mode.value for mode in AutoresetMode])
+    return int(num_envs), AutoresetMode(autoreset_mode)
+
+
+def worlds_in(options: dict[str, Any], count: int) -> Sequence[World] | None:
+    """Return the worlds that `reset`'s options give, one a car; None where they give none."""
+    worlds = options.get("worlds")
+    if worlds is None:
+        return None
+    if not isinstance(worlds, list | tuple) or len(worlds) != count:
+        got = len(worlds) if isinstance(worlds, list | tuple) else repr(worlds)
+        raise DrivesimError(f"reset option worlds: expected {count}, one a car, got {got}.")
+    return [check_world("worlds", world) for world in worlds]
 
 
 def seeds_of(seed: int | list[int | None] | None, count: int) -> list[int | None]:

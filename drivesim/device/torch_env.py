@@ -21,7 +21,7 @@ from drivesim.device.namespace import TORCH
 from drivesim.device.roads import DeviceRoads
 from drivesim.dynamics import seen_from
 from drivesim.env import RENDER_CAMERA
-from drivesim.errors import DrivesimError, check_name
+from drivesim.errors import DrivesimError
 from drivesim.observation import action_space, frame_observation, frames_in, observation_space, road_state, step_info
 from drivesim.render import Renderer
 from drivesim.render_torch import TorchRenderer, torch_device
@@ -29,7 +29,7 @@ from drivesim.reward import reward_terms
 from drivesim.road_table import Road
 from drivesim.scenario import Scenario, check_options
 from drivesim.simulation import CarState, EndReason, Rules, cars_at, start_state, step
-from drivesim.vector_env import seeds_of
+from drivesim.vector_env import check_cars, seeds_of, worlds_in
 from drivesim.vehicle import VehicleState
 from drivesim.world import World
 
@@ -64,13 +64,8 @@ class DriveTorchEnv(VectorEnv):
         compiled: bool = False,
         **arguments: Any,
     ) -> None:
-        if num_envs < 1:
-            raise DrivesimError(f"num_envs: expected 1 or more, got {num_envs}.")
-        if isinstance(autoreset_mode, str):
-            check_name("autoreset_mode", autoreset_mode, [mode.value for mode in AutoresetMode])
-        self.num_envs = num_envs
+        self.num_envs, self.autoreset_mode = check_cars(num_envs, autoreset_mode)
         self.device = torch_device(device) if isinstance(device, str) else device
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.scenario = Scenario.from_arguments(arguments)
         self.rules = self.scenario.rules(self.has_pedal)
         fps = round(self.rules.control_hz)
@@ -258,9 +253,7 @@ class DriveTorchEnv(VectorEnv):
 
     def _start(self, cars: np.ndarray, options: dict[str, Any]) -> None:
         """Start the episodes of cars (K,)."""
-        worlds = options.get("worlds")
-        if worlds is not None and len(worlds) != self.num_envs:
-            raise DrivesimError(f"reset option worlds: expected {self.num_envs}, one a car, got {len(worlds)}.")
+        worlds = worlds_in(options, self.num_envs)
         entered, starts = [], np.zeros((3, len(cars)))
         for i, car in enumerate(cars.tolist()):
             entered.append(worlds[car] if worlds is not None else self._source.draw(self._rngs[car]))

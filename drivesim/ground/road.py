@@ -3,13 +3,12 @@
 A marking's edge is exact: a pixel takes the share of paint that its square is covered by.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from drivesim.appearance import Appearance, Color
 from drivesim.ground.decals import Strip, decal_strip, has_decals
-from drivesim.ground.noise import Floats32
 from drivesim.ground.road_cells import cells_near_road, compiled, pixel_coordinates
 from drivesim.ground.surfaces import Surface
 from drivesim.ground.window import CELL, Window
@@ -102,19 +101,14 @@ def _decals(track: Track, look: Appearance, window: Window) -> Strip:
     return decal_strip(look, track.length, half_width, middle, lane, window.resolution)
 
 
-def strip_cover(distance: Floats32, width: float, blur: float) -> Floats32:
-    """Return the share of a pixel filtered `blur` wide that a strip covers, its middle `distance` away; metres."""
+def strip_cover(distance: Any, width: float, blur: float) -> Any:
+    """Return the share of pixels filtered `blur` wide that a strip covers, its middle `distance` away; metres."""
     distance = np.abs(distance)
     overlap = np.minimum(distance + blur / 2, width / 2) - np.maximum(distance - blur / 2, -width / 2)
-    return np.clip(overlap / blur, 0.0, 1.0)
+    return np.minimum(np.maximum(overlap / blur, 0.0), 1.0)
 
 
-@compiled
-def _cover(distance: float, width: float, blur: float) -> float:
-    """`strip_cover` of one pixel."""
-    distance = abs(distance)
-    overlap = min(distance + blur / 2, width / 2) - max(distance - blur / 2, -width / 2)
-    return min(max(overlap / blur, 0.0), 1.0)
+_cover = compiled(strip_cover)
 
 
 @compiled
